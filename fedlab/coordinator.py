@@ -1,0 +1,111 @@
+"""The asking side: requests to sites, and replies looked at before they are believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from fedlab.engines import Connection
+from fedlab.errors import MessageError, RefusedError
+from fedlab.privacy import RecordDP
+from fedlab.queries import Query, Reply, Request
+
+__all__ = ["Coordinator"]
+
+Listener = Callable[[Reply], None]
+
+
+@dataclass(frozen=True)
+class Coordinator:
+    """Asks over one connection, with the federation's seed.
+
+    Attributes
+    ----------
+    connection : Connection
+    seed : int
+    """
+
+    connection: Connection
+    seed: int
+
+    def ask(
+        self,
+        run: str,
+        round: int,
+        queries: Mapping[str, Query],
+        privacy: RecordDP | None = None,
+        on_reply: Listener | None = None,
+    ) -> dict[str, Reply]:
+        """Ask sites; all must answer.
+
+        Under privacy the sites are first asked whether they would, so that none pays for a round
+        that another refuses.
+
+        Raises
+        ------
+        RefusedError
+            The first refusal by the order of names.
+        MessageError
+            When a reply does not fit what was asked.
+        """
+        if privacy is not None:
+            _all_willing(self._carry(run, round, queries, privacy, rehearsal=True))
+        return _all_willing(self._carry(run, round, queries, privacy, on_reply=on_reply))
+
+    def ask_willing(
+        self, run: str, round: int, queries: Mapping[str, Query], privacy: RecordDP | None = None
+    ) -> tuple[dict[str, Reply], dict[str, RefusedError]]:
+        """Ask sites; those that refuse are told apart from those that answer."""
+        replies = self._carry(run, round, queries, privacy)
+        refusals = {site: reply.error for site, reply in replies.items() if reply.error is not None}
+        answered = {site: reply for site, reply in replies.items() if site not in refusals}
+        return answered, refusals
+
+    def _carry(
+        self,
+        run: str,
+        round: int,
+        queries: Mapping[str, Query],
+        privacy: RecordDP | None,
+        *,
+        rehearsal: bool = False,
+        on_reply: Listener | None = None,
+    ) -> dict[str, Reply]:
+        requests = [
+            Request(
+                site=site,
+                run=run,
+                round=round,
+                seed=self.seed,
+                query=queries[site],
+                privacy=privacy,
+                rehearsal=rehearsal,
+            )
+            for site in sorted(queries)
+        ]
+        replies = self.connection.ask(requests, on_reply)
+        for request, reply in zip(requests, replies, strict=True):
+            _check(request, reply)
+        return {reply.site: reply for reply in replies}
+
+
+def _all_willing(replies: dict[str, Reply]) -> dict[str, Reply]:
+    for reply in replies.values():
+        if reply.error is not None:
+            raise reply.error
+    return replies
+
+
+def _check(request: Request, reply: Reply) -> None:
+    fits = reply.site == request.site and reply.round == request.round
+    if reply.refusal is None and not request.rehearsal:
+        fits = fits and reply.answer is not None and request.query.accepts(reply.answer)
+    if not fits:
+        raise MessageError(
+            "A reply must come from the site and round that were asked, with finite values of the "
+            "agreed names and shapes.",
+            f"a reply to {type(request.query).__name__} that does not",
+            "Lower the learning rate if values overflowed; otherwise check the site's version.",
+            site=request.site,
+            round=request.round,
+        )

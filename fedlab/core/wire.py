@@ -1,0 +1,113 @@
+"""Values to bytes and back: typed MessagePack, no code in it.
+
+An *open* family (queries, answers, models, strategies) travels with the name of its class. Only
+classes that were defined as members of the family can be read back, each with the types its fields
+declare; nothing that arrives is executed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from fedlab.core.parameters import Parameters
+from fedlab.errors import MessageError
+
+__all__ = ["Open", "decode", "encode"]
+
+T = TypeVar("T")
+
+DTYPES = frozenset({"<f8", "<i8", "|u1", "|b1"})
+MAXIMUM_BYTES = 1 << 28
+
+
+class Open:
+    """Base of a family of tagged structs to which anyone may add a member.
+
+    A member is ``class Mean(Query, msgspec.Struct, frozen=True, tag=True)``; a field annotated with
+    the family takes any member.
+    """
+
+    __slots__ = ()
+
+
+def _member(family: type, name: object) -> type:
+    waiting: list[type] = list(family.__subclasses__())
+    while waiting:
+        candidate = waiting.pop()
+        config = getattr(candidate, "__struct_config__", None)
+        if config is not None and config.tag == name:
+            return candidate
+        waiting += candidate.__subclasses__()
+    raise TypeError(f"no {family.__name__} has that name")
+
+
+def _write(value: Any) -> Any:
+    if isinstance(value, Parameters):
+        return dict(value)
+    if isinstance(value, np.ndarray):
+        array = np.ascontiguousarray(value).reshape(value.shape)
+        if array.dtype.newbyteorder("<").str not in DTYPES:
+            raise TypeError(f"arrays of {array.dtype} do not travel")
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        return {"dtype": little.dtype.str, "shape": little.shape, "data": little.tobytes()}
+    raise TypeError(f"{type(value).__name__} does not travel")
+
+
+def _read(kind: Any, value: Any) -> Any:
+    if kind is Parameters:
+        return Parameters({str(name): _array(array) for name, array in value.items()})
+    if getattr(kind, "__origin__", kind) is np.ndarray:
+        return _array(value)
+    if isinstance(kind, type) and issubclass(kind, Open):
+        return msgspec.convert(value, _member(kind, value.get("type")), dec_hook=_read)
+    raise TypeError(f"{kind!r} does not travel")
+
+
+def _array(value: Any) -> Any:
+    dtype, shape, data = value["dtype"], value["shape"], value["data"]
+    if dtype not in DTYPES:
+        raise TypeError("an array of a type that does not travel")
+    if not all(isinstance(n, int) and n >= 0 for n in shape):
+        raise ValueError("an array of no shape")
+    if math.prod(shape) * np.dtype(dtype).itemsize != len(data):
+        raise ValueError("an array whose bytes do not fill its shape")
+    array = np.frombuffer(data, dtype).reshape(shape)
+    array.setflags(write=False)
+    return array
+
+
+def encode(value: Any) -> bytes:
+    """Bytes of a struct; the same value gives the same bytes.
+
+    Examples
+    --------
+    >>> decode(encode({"mean": np.array([1.5])}), dict[str, np.ndarray])
+    {'mean': array([1.5])}
+    """
+    return msgspec.msgpack.encode(value, enc_hook=_write)
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """Read `data` as a `kind`.
+
+    Raises
+    ------
+    MessageError
+        When the bytes are too many, damaged, or of another type than declared.
+    """
+    if len(data) > MAXIMUM_BYTES:
+        raise MessageError(
+            f"A message has at most {MAXIMUM_BYTES} bytes.", f"{len(data)}", "Send less at once."
+        )
+    try:
+        return msgspec.msgpack.decode(data, type=kind, dec_hook=_read)
+    except (msgspec.DecodeError, TypeError, ValueError, KeyError, AttributeError) as error:
+        raise MessageError(
+            f"A message must be a valid {getattr(kind, '__name__', 'value')}.",
+            f"bytes that fail to read ({type(error).__name__})",
+            "Check that both sides run the same version of fedlab.",
+        ) from None

@@ -1,0 +1,72 @@
+"""Data frames as HTML that follows the notebook's light or dark theme."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from fedlab.displays.escape import as_html
+
+__all__ = ["to_html"]
+
+STYLE = (
+    "<style>.fedlab{font-size:var(--jp-ui-font-size1,13px);margin:4px 0}"
+    ".fedlab table{border-collapse:collapse}"
+    ".fedlab caption{caption-side:top;text-align:left;font-weight:600;padding:4px 0;"
+    "color:var(--jp-ui-font-color1,inherit)}"
+    ".fedlab th,.fedlab td{padding:3px 10px;text-align:right;"
+    "border-bottom:1px solid var(--jp-border-color2,#ccc)}"
+    ".fedlab th{font-weight:600}.fedlab .text{text-align:left}"
+    ".fedlab p{margin:4px 0;color:var(--jp-ui-font-color2,#666);max-width:60em}"
+    ".fedlab .scroll{overflow-x:auto}</style>"
+)
+
+
+def to_html(
+    frame: pd.DataFrame, *, title: str, notes: Sequence[str] = (), index: bool = True
+) -> str:
+    """Table with a title above and notes below; every cell and name is escaped.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    title : str
+    notes : sequence of str
+        Sentences below the table.
+    index : bool
+        Whether the index is shown as first column.
+    """
+    shown = frame.reset_index() if index else frame
+    textual = [not pd.api.types.is_numeric_dtype(shown[name].dtype) for name in shown.columns]
+    head = "".join(
+        _cell("th", str(name).replace("_", " "), text)
+        for name, text in zip(shown.columns, textual, strict=True)
+    )
+    body = "".join(
+        "<tr>"
+        + "".join(_cell("td", _shown(v), text) for v, text in zip(row, textual, strict=True))
+        + "</tr>"
+        for row in shown.itertuples(index=False, name=None)
+    )
+    below = "".join(f"<p>{as_html(note)}</p>" for note in notes)
+    # The classes keep MathJax from reading a name with dollar signs as a formula.
+    return (
+        f'<div class="fedlab tex2jax_ignore mathjax_ignore">{STYLE}<div class="scroll"><table>'
+        f"<caption>{as_html(title)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>{below}</div>"
+    )
+
+
+def _cell(tag: str, value: str, text: bool) -> str:
+    return f"<{tag}{' class=text' if text else ''}>{as_html(value)}</{tag}>"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return "—" if value != value else f"{value:,.4f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "—" if value is None or value is pd.NA else str(value)

@@ -1,0 +1,6 @@
+"""Ways for requests to reach sites and for replies to come back."""
+
+from fedlab.engines.engine import Connection, Engine
+from fedlab.engines.in_process import InProcess
+
+__all__ = ["Connection", "Engine", "InProcess"]

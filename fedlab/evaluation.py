@@ -1,0 +1,155 @@
+"""Judge a model where the patients are: on the held-out rows of each site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from fedlab.coordinator import Coordinator
+from fedlab.core.metrics import from_histogram
+from fedlab.core.parameters import Array, Parameters
+from fedlab.displays.tables import to_html
+from fedlab.errors import RefusedError, TrainingError
+from fedlab.privacy import RecordDP
+from fedlab.queries import Reply, Score, ScoreHistogram, Tally
+from fedlab.rounds import SiteScore
+from fedlab.strategies import Problem, State
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+__all__ = ["ALL_SITES", "Evaluation", "evaluate", "score_sites"]
+
+ALL_SITES = "(all sites)"
+
+
+@dataclass(frozen=True, repr=False)
+class Evaluation:
+    """Accuracy, sensitivity, specificity, AUC and log loss by site and over all rows.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row a site and one for all, in that order.
+    privacy : RecordDP or None
+        The promise under which the sites answered.
+    refusals : dict of str to str
+        Sites that did not answer, and why.
+    """
+
+    frame: pd.DataFrame
+    privacy: RecordDP | None
+    refusals: dict[str, str]
+
+    @property
+    def notes(self) -> list[str]:
+        """What has to be known to read the figures."""
+        notes = [f"Site {site!r} is not in it. {why}" for site, why in self.refusals.items()]
+        if self.privacy is not None:
+            notes.append(
+                f"Answers with noise: at most ε = {self.privacy.epsilon:g} at δ = "
+                f"{self.privacy.delta:g} for one {self.privacy.unit}, charged at each site."
+            )
+        return notes
+
+    def plot(self) -> go.Figure:
+        """Accuracy and AUC of each site as points, all sites as a line."""
+        from fedlab.displays.figures import evaluation_figure
+
+        return evaluation_figure(self.frame, ALL_SITES)
+
+    def __repr__(self) -> str:
+        return "\n".join([self.frame.round(4).to_string(), *self.notes])
+
+    def _repr_html_(self) -> str:
+        return to_html(self.frame, title="Held-out rows, judged at the sites", notes=self.notes)
+
+
+def evaluate(
+    coordinator: Coordinator,
+    run: str,
+    round: int,
+    problem: Problem,
+    parameters: Parameters,
+    privacy: RecordDP | None,
+) -> Evaluation:
+    """Ask every site for a histogram of scores, and for the log loss where no noise is needed.
+
+    Raises
+    ------
+    TrainingError
+        When no site answers.
+    """
+    sites = sorted(problem.rows)
+    query = ScoreHistogram(model=problem.model, space=problem.space, candidates=(parameters,))
+    histograms, refusals = coordinator.ask_willing(run, round, dict.fromkeys(sites, query), privacy)
+    require_answers(histograms, refusals)
+    scores: dict[str, SiteScore] = {}
+    if privacy is None:
+        state = State(round, parameters, Parameters({}))
+        scores = score_sites(coordinator, run, problem, state, "test")
+    counts = {site: tally(reply)["histogram"][0] for site, reply in histograms.items()}
+    lines = {
+        site: {
+            "rows": histograms[site].rows,
+            **from_histogram(counts[site]),
+            "log_loss": scores[site].log_loss / scores[site].rows if site in scores else np.nan,
+        }
+        for site in counts
+    }
+    rows = sum(line["rows"] for line in lines.values())
+    loss = sum(scores[site].log_loss for site in sorted(scores)) / rows if scores else np.nan
+    total: Array = np.sum([counts[site] for site in sorted(counts)], axis=0)
+    lines[ALL_SITES] = {"rows": rows, **from_histogram(total), "log_loss": loss}
+    frame = pd.DataFrame.from_dict(lines, orient="index").astype({"rows": int})
+    frame.index.name = "site"
+    return Evaluation(
+        frame.dropna(axis=1, how="all"),
+        privacy,
+        {site: f"{error.rule} Got {error.came}." for site, error in refusals.items()},
+    )
+
+
+def score_sites(
+    coordinator: Coordinator,
+    run: str,
+    problem: Problem,
+    state: State,
+    split: Literal["train", "test"],
+) -> dict[str, SiteScore]:
+    """Log loss and correct classes of the parameters at each site that is willing to tell."""
+    query = Score(
+        model=problem.model, space=problem.space, candidates=(state.parameters,), split=split
+    )
+    queries = dict.fromkeys(sorted(problem.rows), query)
+    replies, _ = coordinator.ask_willing(run, state.round, queries)
+    return {
+        site: SiteScore(
+            reply.rows,
+            float(tally(reply)["log_loss"][0]),
+            float(tally(reply)["correct"][0]),
+        )
+        for site, reply in replies.items()
+    }
+
+
+def tally(reply: Reply) -> dict[str, Array]:
+    """The sums of a reply to a scoring query."""
+    if not isinstance(reply.answer, Tally):
+        raise TypeError("scores come as tallies")
+    return reply.answer.sums
+
+
+def require_answers(replies: dict[str, Reply], refusals: dict[str, RefusedError]) -> None:
+    """Raise TrainingError when no site answered, with the first reason."""
+    if not replies:
+        site, why = sorted(refusals.items())[0]
+        raise TrainingError(
+            "At least one site must judge the model.",
+            f"refusals from all {len(refusals)} sites, the first by {site!r}: {why.rule} "
+            f"Got {why.came}",
+            why.remedy,
+        )

@@ -1,0 +1,257 @@
+"""The analyst's bench: sites that agree on their columns, and runs over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fedlab.coordinator import Coordinator
+from fedlab.core.logistic import Model
+from fedlab.core.schema import Schema, agree
+from fedlab.core.space import Space, from_moments, from_ranges
+from fedlab.displays.tables import to_html
+from fedlab.engines import Engine, InProcess
+from fedlab.errors import DataError, SaveFileError
+from fedlab.privacy import RecordDP
+from fedlab.queries import Describe, Description, Moments, MomentSums, Query, ReadLedger, Statement
+from fedlab.saves import read_save
+from fedlab.site import Site
+from fedlab.spend import PrivacySpend, spend_of
+from fedlab.strategies import Problem, Strategy
+from fedlab.training import Training, check_private
+
+__all__ = ["Federation", "resume"]
+
+
+class Federation:
+    """Sites that describe the same features, asked through one engine.
+
+    Parameters
+    ----------
+    sites : sequence of Site
+        In any order; results do not depend on it.
+    seed : int
+        Decides all randomness of its runs, but for privacy noise at sites that are not simulated.
+    engine : Engine, optional
+        How requests reach the sites; by default they are asked in this process.
+
+    Raises
+    ------
+    DataError
+        When there is no site, or two have one name.
+    SchemaError
+        When the sites' columns differ, naming site and column.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"age": [41.0, 52.0, 63.0, 74.0], "died": [0, 0, 1, 1]})
+    >>> fed = Federation([Site("mercy", frame, target="died")], seed=7)
+    >>> fed.sites
+    ('mercy',)
+    """
+
+    def __init__(
+        self, sites: Sequence[Site], *, seed: int = 0, engine: Engine | None = None
+    ) -> None:
+        sites = [sites] if isinstance(sites, Site) else list(sites)
+        if not sites or not all(isinstance(site, Site) for site in sites):
+            raise DataError(
+                "A federation needs sites.",
+                "no sites" if not sites else "something that is not a Site",
+                "Pass e.g. fl.Federation([fl.Site('mercy', frame, target='died')]).",
+            )
+        names = [site.name for site in sites]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise DataError(
+                "Sites must have different names.",
+                f"{', '.join(map(repr, repeated))} more than once",
+                "Rename one.",
+            )
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise DataError("seed must be a whole number.", f"{seed!r}", "Pass e.g. seed=7.")
+        self.seed = seed
+        self._connection = (engine or InProcess()).connect(sites)
+        self.coordinator = Coordinator(self._connection, seed)
+        self._descriptions = self._describe()
+        self.schema: Schema = agree(
+            {site: description.schema for site, description in self._descriptions.items()}
+        )
+
+    def _describe(self) -> dict[str, Description]:
+        replies = self.coordinator.ask("describe", 0, self._each(Describe()))
+        answers = {site: reply.answer for site, reply in replies.items()}
+        return {site: a for site, a in answers.items() if isinstance(a, Description)}
+
+    def _each(self, query: Query) -> dict[str, Query]:
+        return dict.fromkeys(self.sites, query)
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Names of the sites, sorted."""
+        return self._connection.sites
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Declared number of training rows of each site."""
+        return {site: described.train_rows for site, described in self._descriptions.items()}
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a site: rows, features, policy, ε spent and left, and whether it is simulated."""
+        spent = self.privacy.totals.to_dict("index")
+        lines = [
+            {
+                "training_rows": described.train_rows,
+                "held_out_rows": described.test_rows,
+                "features": len(described.schema.columns),
+                "minimum_rows": described.minimum_rows,
+                "exact_answers": "allowed" if described.exact else "refused",
+                "epsilon_spent": spent[site]["epsilon_spent"],
+                "epsilon_left": "no limit"
+                if described.epsilon is None
+                else f"{spent[site]['epsilon_left']:.4f}",
+                "kind": "simulated" if described.simulated else "real",
+            }
+            for site, described in sorted(self._descriptions.items())
+        ]
+        return pd.DataFrame(lines, index=pd.Index(self.sites, name="site"))
+
+    def __repr__(self) -> str:
+        return f"Federation of {len(self.sites)} sites\n{self.frame.to_string()}"
+
+    def _repr_html_(self) -> str:
+        target, classes = self.schema.target, ", ".join(map(str, self.schema.classes))
+        return to_html(
+            self.frame,
+            title=f"Federation of {len(self.sites)} sites",
+            notes=[f"Target {target} ({classes}). Rows stay at their site."],
+        )
+
+    def train(
+        self,
+        model: Model,
+        *,
+        strategy: Strategy,
+        privacy: RecordDP | None = None,
+        evaluate: bool | None = None,
+    ) -> Training:
+        """Prepare a run; `Training.step` takes the first round.
+
+        Features are scaled the same way at all sites: by means and variances that come from sums
+        over the sites or, under privacy, by the sites' public ranges.
+
+        Parameters
+        ----------
+        model : Model
+            What to fit, e.g. ``fl.LogisticRegression()``.
+        strategy : Strategy
+            How, e.g. ``fl.FedAvg()`` or ``fl.FedNewton()``.
+        privacy : RecordDP, optional
+            The promise every answer of the run keeps.
+        evaluate : bool, optional
+            Score the common model after each round on training and held-out rows. By default only
+            in runs without privacy, since scores are exact answers.
+
+        Raises
+        ------
+        TrainingError
+            When the model does not fit the target.
+        PrivacyError
+            When the strategy or the columns cannot keep the promise.
+        RefusedError
+            When a site refuses its sums.
+        """
+        model.check(self.schema)
+        check_private(strategy, privacy)
+        run_space = self._space() if privacy is None else from_ranges(self.schema)
+        problem = Problem(
+            model=model,
+            space=run_space,
+            rows=self.rows,
+            seed=self.seed,
+            private=privacy is not None,
+        )
+        scored = privacy is None if evaluate is None else evaluate
+        return Training(self.coordinator, problem, strategy, privacy=privacy, evaluate=scored)
+
+    def _space(self) -> Space:
+        n_numbers = sum(column.kind == "number" for column in self.schema.columns)
+        first = self._moments(np.zeros(n_numbers))
+        mean = first.total / first.count
+        second = self._moments(mean)
+        # The second pass also takes off the rounding that was left in the mean.
+        shift = second.total / second.count
+        variance = second.squares / second.count - shift**2
+        return from_moments(self.schema, mean + shift, variance, second.count)
+
+    def _moments(self, center: np.ndarray[tuple[int], np.dtype[np.float64]]) -> MomentSums:
+        query = Moments(self.schema, center)
+        replies = self.coordinator.ask("moments", 0, self._each(query))
+        sums = [replies[site].answer for site in sorted(replies)]
+        parts = [answer for answer in sums if isinstance(answer, MomentSums)]
+        return MomentSums(
+            np.sum([part.count for part in parts], axis=0),
+            np.sum([part.total for part in parts], axis=0),
+            np.sum([part.squares for part in parts], axis=0),
+        )
+
+    @property
+    def privacy(self) -> PrivacySpend:
+        """Privacy spent and left by site and by query, read from the sites' ledgers."""
+        replies = self.coordinator.ask("statement", 0, self._each(ReadLedger()))
+        answers = {site: reply.answer for site, reply in replies.items()}
+        return spend_of({site: a for site, a in answers.items() if isinstance(a, Statement)})
+
+
+def resume(path: str | Path, federation: Federation) -> Training:
+    """Go on with a saved run; it keeps its id and its next rounds have the same bits.
+
+    Parameters
+    ----------
+    path : path
+        Written by `Training.save`.
+    federation : Federation
+        Of the same sites, columns and seed.
+
+    Raises
+    ------
+    SaveFileError
+        When the file is damaged, or belongs to another federation.
+    """
+    save = read_save(Path(path))
+    problem = save.problem
+    if sorted(problem.rows) != list(federation.sites):
+        raise SaveFileError(
+            "A run goes on with the sites it began with.",
+            f"a save of {', '.join(map(repr, sorted(problem.rows)))}",
+            "Make the federation of those sites.",
+        )
+    differs = [
+        word
+        for word, same in (
+            ("columns", problem.space.schema == federation.schema),
+            ("numbers of rows", problem.rows == federation.rows),
+            ("seed", problem.seed == federation.seed),
+        )
+        if not same
+    ]
+    if differs:
+        raise SaveFileError(
+            "A run goes on with the columns, rows and seed it began with.",
+            f"other {' and '.join(differs)}",
+            "Make the federation as it was.",
+        )
+    return Training(
+        federation.coordinator,
+        problem,
+        save.strategy,
+        privacy=save.privacy,
+        evaluate=save.evaluate,
+        id=save.run,
+        rounds=save.rounds,
+        asked=save.asked,
+    )

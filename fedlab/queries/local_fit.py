@@ -1,0 +1,112 @@
+"""Local training from given parameters: gradient steps on a site's own rows.
+
+Without privacy these are the local steps of McMahan et al. 2017 (algorithm 1, ClientUpdate). With
+record-level privacy each step is one of Abadi et al. 2016 (algorithm 1): every row's gradient is
+clipped, the sum gets noise, and the divisor is the fixed batch size, never the size of the sample.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+
+from fedlab.core.logistic import Labels, Model
+from fedlab.core.parameters import Array, Parameters
+from fedlab.core.space import Space
+from fedlab.privacy import RecordDP, Releases
+from fedlab.queries.query import Answer, Context, Query, Rows
+
+__all__ = ["LocalFit", "Update"]
+
+Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+class Update(Answer, msgspec.Struct, frozen=True, tag=True):
+    """Parameters after local training minus those before."""
+
+    delta: Parameters
+
+
+class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Gradient steps on the mean loss plus ``penalty / 2`` times the squared coefficients.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        Where to start.
+    penalty : float
+        The penalty's share of one row, so that sites of any size minimise one objective.
+    learning_rate : float
+    batch_size : int or None
+        Rows a step; None for all of them.
+    epochs : int
+        Passes over the rows, unless `steps` is given.
+    steps : int or None
+    """
+
+    purpose: ClassVar[str] = "training"
+
+    model: Model
+    space: Space
+    parameters: Parameters
+    penalty: float
+    learning_rate: float
+    batch_size: int | None = None
+    epochs: int = 1
+    steps: int | None = None
+
+    def _batch(self, n_rows: int) -> int:
+        return n_rows if self.batch_size is None else min(self.batch_size, n_rows)
+
+    def _count(self, n_rows: int) -> int:
+        return self.steps or self.epochs * math.ceil(n_rows / self._batch(n_rows))
+
+    def compute(self, rows: Rows, context: Context) -> Answer:
+        """The change that local training makes."""
+        x, y = rows.arrays(self.space)
+        current = self.parameters
+        for batch in self._batches(len(y), context):
+            if context.privacy is None:
+                gradient = (1 / len(batch)) * self.model.gradient(current, x[batch], y[batch])
+            else:
+                hidden = self._hidden_sum(current, x[batch], y[batch], context, context.privacy)
+                gradient = (1 / self._batch(len(y))) * hidden
+            shrink = self.penalty * self.model.penalised(current)
+            current = current - self.learning_rate * (gradient + shrink)
+        return Update(current - self.parameters)
+
+    def _hidden_sum(
+        self, at: Parameters, x: Array, y: Labels, context: Context, privacy: RecordDP
+    ) -> Parameters:
+        gradients = self.model.row_gradients(at, x, y)
+        norms = np.linalg.norm(gradients, axis=1, keepdims=True)
+        factors = np.minimum(1.0, privacy.clipping_norm / np.maximum(norms, 1e-300))
+        total: Array = (gradients * factors).sum(axis=0)
+        return at.like(context.release(total, sensitivity=privacy.clipping_norm))
+
+    def _batches(self, n_rows: int, context: Context) -> Iterator[Indices]:
+        batch, steps = self._batch(n_rows), self._count(n_rows)
+        random = context.random("batches")
+        if context.privacy is not None and batch < n_rows:
+            for _ in range(steps):
+                yield np.flatnonzero(random.random(n_rows) < batch / n_rows)
+            return
+        per_epoch = math.ceil(n_rows / batch)
+        order = np.arange(n_rows)
+        for step in range(steps):
+            position = step % per_epoch
+            if position == 0 and batch < n_rows:
+                order = random.permutation(n_rows)
+            yield order[position * batch : (position + 1) * batch]
+
+    def releases(self, n_rows: int) -> Releases | None:
+        """One noisy sum a step, over all rows or over a Poisson sample of them."""
+        return Releases(self._count(n_rows), self._batch(n_rows) / n_rows)
+
+    def accepts(self, answer: Answer) -> bool:
+        """A finite change with the names and shapes of the parameters."""
+        return isinstance(answer, Update) and answer.delta.fits(self.parameters)

@@ -1,0 +1,97 @@
+"""The two messages between coordinator and site. Their bytes are all that ever crosses."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedlab.core.wire import encode
+from fedlab.errors import RefusedError
+from fedlab.privacy import Event, RecordDP
+from fedlab.queries.query import Answer, Query
+
+__all__ = ["REFUSALS", "Refusal", "Reply", "Request"]
+
+REFUSALS = {
+    "misaddressed": "the request names another site",
+    "unfit": "the request asks for columns the site does not have",
+    "cohort": "too few rows",
+    "no-sensitivity": "no noise makes this answer private",
+    "exact": "the site's policy forbids answers without noise",
+    "rounds": "more rounds than the noise was calibrated to",
+    "budget": "the site's privacy budget does not allow it",
+    "failed": "the computation failed at the site",
+}
+"""Why a site may say no, by code."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """A question to one site.
+
+    Attributes
+    ----------
+    site, run : str
+        Who is asked, and the run it is part of.
+    round : int
+    seed : int
+        The federation's seed; a site derives its randomness from seed, round and its own name.
+    query : Query
+    privacy : RecordDP or None
+        The promise that the answer must keep.
+    rehearsal : bool
+        Ask only whether it would be answered. Reads no row and costs nothing.
+    """
+
+    site: str
+    run: str
+    round: int
+    seed: int
+    query: Query
+    privacy: RecordDP | None = None
+    rehearsal: bool = False
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A typed no: a code of `REFUSALS`, and rule, what came and remedy in words."""
+
+    code: str
+    rule: str
+    came: str
+    remedy: str
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """A site's answer, or its refusal; neither for a rehearsal that would be answered.
+
+    Attributes
+    ----------
+    rows : int
+        The declared number of rows of the split that was read.
+    charge : Event or None
+        What the site's ledger was charged; None where no noise was asked for.
+    """
+
+    site: str
+    round: int
+    rows: int
+    charge: Event | None = None
+    answer: Answer | None = None
+    refusal: Refusal | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the encoded reply."""
+        return len(encode(self))
+
+    @property
+    def error(self) -> RefusedError | None:
+        """The refusal as an error, if there is one."""
+        if self.refusal is None:
+            return None
+        return RefusedError(
+            self.refusal.rule,
+            self.refusal.came,
+            self.refusal.remedy,
+            code=self.refusal.code,
+            site=self.site,
+            round=self.round,
+        )

@@ -1,0 +1,58 @@
+"""Gradient and curvature of the summed loss, for exact federated Newton steps."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+
+from fedlab.core.logistic import Model
+from fedlab.core.parameters import Array, Parameters
+from fedlab.core.space import Space
+from fedlab.privacy import Releases
+from fedlab.queries.query import Answer, Context, Query, Rows
+
+__all__ = ["NewtonStep", "Slope"]
+
+
+class Slope(Answer, msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Loss, gradient and Hessian of a site's summed loss."""
+
+    loss: float
+    gradient: Parameters
+    hessian: Array
+
+
+class NewtonStep(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The site's summed loss, its gradient and its Hessian at `parameters`."""
+
+    purpose: ClassVar[str] = "training"
+
+    model: Model
+    space: Space
+    parameters: Parameters
+
+    def compute(self, rows: Rows, context: Context) -> Answer:
+        """Sums over the rows."""
+        x, y = rows.arrays(self.space)
+        return Slope(
+            loss=float(self.model.losses(self.parameters, x, y).sum()),
+            gradient=self.model.gradient(self.parameters, x, y),
+            hessian=self.model.hessian(self.parameters, x),
+        )
+
+    def releases(self, n_rows: int) -> Releases | None:
+        """Exact sums only: rows are not clipped, so no noise hides one."""
+        return None
+
+    def accepts(self, answer: Answer) -> bool:
+        """A finite loss, a gradient like the parameters, a square Hessian of their size."""
+        size = self.parameters.vector.size
+        return (
+            isinstance(answer, Slope)
+            and np.isfinite(answer.loss)
+            and answer.gradient.fits(self.parameters)
+            and answer.hessian.shape == (size, size)
+            and bool(np.isfinite(answer.hessian).all())
+        )

@@ -1,0 +1,152 @@
+"""The idea of a query: a pure computation on a site's rows, and what its answer gives away.
+
+A new analysis is one new `Query`. Whatever leaves a site goes through `Context.release`, which adds
+noise when privacy was asked for and counts; the site charges its ledger beforehand for as many
+releases as the query announced in `releases`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+
+from fedlab.core.parameters import Array
+from fedlab.core.seeds import generator
+from fedlab.core.space import Space, targets
+from fedlab.core.wire import Open
+from fedlab.errors import PrivacyError
+from fedlab.privacy import Noise, RecordDP, Releases
+
+__all__ = ["Answer", "Context", "Query", "Rows", "Split"]
+
+Split = Literal["train", "test"]
+
+
+class Answer(Open):
+    """What a site sends back: arrays of agreed shapes."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, repr=False)
+class Rows:
+    """The rows of one split at one site; the one place where a query meets them.
+
+    Attributes
+    ----------
+    features : DataFrame of shape (n_samples, n_columns)
+    target : Series of shape (n_samples,)
+    """
+
+    features: pd.DataFrame
+    target: pd.Series
+    _matrices: dict[Space, tuple[Array, np.ndarray[tuple[int], np.dtype[np.int64]]]] = field(
+        default_factory=dict
+    )
+
+    def __repr__(self) -> str:
+        return f"Rows(shape={self.features.shape})"
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def arrays(self, space: Space) -> tuple[Array, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+        """Matrix ``(n_samples, n_features)`` and class indices ``(n_samples,)`` in `space`."""
+        found = self._matrices.get(space)
+        if found is None:
+            found = (space.matrix(self.features), targets(self.target, space.schema))
+            self._matrices.clear()
+            self._matrices[space] = found
+        return found
+
+
+@dataclass
+class Context:
+    """What a site hands to a query beside the rows: its randomness, and the way out for values.
+
+    Attributes
+    ----------
+    purpose : tuple
+        ``(seed, round, site)``, from which all randomness of this answer follows.
+    privacy : RecordDP or None
+    noise_multiplier : float
+        Calibrated by the site; 0 where no privacy was asked for.
+    noise : callable
+        Adds Gaussian noise of a standard deviation.
+    allowed : int
+        How many releases the ledger was charged for.
+    secret : bool
+        Whether nobody else may be able to repeat this answer's randomness.
+    """
+
+    purpose: tuple[str | int, ...]
+    privacy: RecordDP | None = None
+    noise_multiplier: float = 0.0
+    noise: Noise | None = None
+    secret: bool = False
+    allowed: int = 0
+    released: int = 0
+
+    def random(self, use: str) -> np.random.Generator:
+        """Random numbers for one use within this answer.
+
+        Where rows are real and privacy was asked for they come from the operating system: who can
+        repeat the sampling knows who was sampled, and amplification is void.
+        """
+        return np.random.default_rng() if self.secret else generator(*self.purpose, use)
+
+    def release(self, values: Array, sensitivity: float) -> Array:
+        """`values` as they may leave: with noise where privacy was asked for.
+
+        Parameters
+        ----------
+        values : ndarray
+        sensitivity : float
+            Largest Euclidean change of `values` when one row is added or removed.
+        """
+        if self.privacy is None:
+            return values
+        if self.noise is None or self.released >= self.allowed:
+            raise PrivacyError(
+                "A query must announce each of its releases.",
+                f"more than the {self.allowed} that were charged",
+                "Correct the query's `releases`.",
+            )
+        self.released += 1
+        return self.noise(values, self.noise_multiplier * sensitivity)
+
+
+class Query(Open):
+    """A question that a site may answer.
+
+    Attributes
+    ----------
+    purpose : str
+        Why it is asked; policies and audit logs go by it.
+    split : "train" or "test"
+        Whose rows it reads.
+    reads_rows : bool
+        False for what a site tells without looking at any row.
+    """
+
+    __slots__ = ()
+
+    purpose: ClassVar[str] = "training"
+    split: Split = "train"
+    reads_rows: ClassVar[bool] = True
+
+    @abstractmethod
+    def compute(self, rows: Rows, context: Context) -> Answer:
+        """The answer of one site; pure but for the randomness and the releases of `context`."""
+
+    @abstractmethod
+    def releases(self, n_rows: int) -> Releases | None:
+        """How much an answer gives away under privacy; None when no noise makes it private."""
+
+    @abstractmethod
+    def accepts(self, answer: Answer) -> bool:
+        """Whether `answer` has the type, shapes and finite values that this query calls for."""

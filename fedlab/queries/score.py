@@ -1,0 +1,114 @@
+"""Judge parameters on a site's rows: sums of losses, counts, and histograms of scores."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+
+from fedlab.core.logistic import Model
+from fedlab.core.parameters import Array, Parameters
+from fedlab.core.space import Space
+from fedlab.privacy import Releases
+from fedlab.queries.query import Answer, Context, Query, Rows, Split
+
+__all__ = ["Score", "ScoreHistogram", "Tally"]
+
+MAXIMUM_BINS = 1000
+
+
+class Tally(Answer, msgspec.Struct, frozen=True, tag=True):
+    """Named sums over rows, one entry for each candidate that was judged."""
+
+    sums: dict[str, Array]
+
+
+def _fits(answer: Answer, shapes: dict[str, tuple[int, ...]]) -> bool:
+    return (
+        isinstance(answer, Tally)
+        and {name: values.shape for name, values in answer.sums.items()} == shapes
+        and all(bool(np.isfinite(values).all()) for values in answer.sums.values())
+    )
+
+
+class Score(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Summed log loss and count of correct classes of each candidate, exactly.
+
+    Attributes
+    ----------
+    candidates : tuple of Parameters
+        Judged in one visit, since a Shapley table asks for many.
+    split : "train" or "test"
+    """
+
+    purpose: ClassVar[str] = "evaluation"
+
+    model: Model
+    space: Space
+    candidates: tuple[Parameters, ...]
+    split: Split = "test"
+
+    def compute(self, rows: Rows, context: Context) -> Answer:
+        """One sum a candidate."""
+        x, y = rows.arrays(self.space)
+        losses = [self.model.losses(each, x, y).sum() for each in self.candidates]
+        correct = [
+            np.sum((self.model.scores(each, x) > 0.5) == (y == 1)) for each in self.candidates
+        ]
+        return Tally({"log_loss": np.array(losses), "correct": np.array(correct, dtype=float)})
+
+    def releases(self, n_rows: int) -> Releases | None:
+        """A loss has no bound, so no noise hides a row."""
+        return None
+
+    def accepts(self, answer: Answer) -> bool:
+        """One finite loss and one count a candidate."""
+        one_each = (len(self.candidates),)
+        return _fits(answer, {"log_loss": one_each, "correct": one_each})
+
+
+class ScoreHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Counts of rows by class and predicted probability, ``(n_candidates, 2, bins)``.
+
+    One row adds 1 to one cell of each candidate's histogram, so its sensitivity is the square root
+    of the number of candidates. Accuracy, confusion counts, Brier score and area under the curve
+    follow from it by post-processing.
+
+    Attributes
+    ----------
+    bins : int
+        Even, so that 0.5 is an edge and accuracy is not rounded.
+    """
+
+    purpose: ClassVar[str] = "evaluation"
+
+    model: Model
+    space: Space
+    candidates: tuple[Parameters, ...]
+    bins: int = 100
+    split: Split = "test"
+
+    def __post_init__(self) -> None:
+        if self.bins < 2 or self.bins % 2 or self.bins > MAXIMUM_BINS:
+            raise ValueError(f"bins must be even and between 2 and {MAXIMUM_BINS}")
+
+    def compute(self, rows: Rows, context: Context) -> Answer:
+        """One histogram a class and candidate."""
+        x, y = rows.arrays(self.space)
+        counts = np.zeros((len(self.candidates), 2, self.bins))
+        for index, candidate in enumerate(self.candidates):
+            # The upper edge belongs to the bin below it, as 0.5 itself is not called positive.
+            cells = np.ceil(self.model.scores(candidate, x) * self.bins).astype(int) - 1
+            np.add.at(counts[index], (y, np.clip(cells, 0, self.bins - 1)), 1.0)
+        hidden = context.release(counts, sensitivity=math.sqrt(len(self.candidates)))
+        return Tally({"histogram": hidden})
+
+    def releases(self, n_rows: int) -> Releases | None:
+        """One noisy histogram over all rows."""
+        return Releases(1)
+
+    def accepts(self, answer: Answer) -> bool:
+        """One finite histogram a candidate."""
+        return _fits(answer, {"histogram": (len(self.candidates), 2, self.bins)})

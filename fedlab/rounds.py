@@ -1,0 +1,106 @@
+"""One round as a value: where the run stood after it, and what each site sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from fedlab.displays.tables import to_html
+from fedlab.privacy import Event
+from fedlab.queries import Answer
+from fedlab.strategies import State
+
+__all__ = ["Round", "SiteScore", "pooled"]
+
+
+class SiteScore(msgspec.Struct, frozen=True):
+    """How the common parameters do at one site: rows, summed log loss, rows classed correctly."""
+
+    rows: int
+    log_loss: float
+    correct: float
+
+
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """What a round did.
+
+    Attributes
+    ----------
+    state : State
+        After the round.
+    answers : dict of str to Answer
+        What each site sent, for looking at contributions later.
+    rows, sizes : dict of str to int
+        Training rows of each site that took part; bytes of its encoded reply.
+    norms : dict of str to float
+        Euclidean norm of each site's update.
+    charges : dict of str to Event
+        What each site's ledger was charged; empty without privacy.
+    before, after, held_out : dict of str to SiteScore
+        Scores of the common parameters on each site's training rows before and after the round, and
+        on its held-out rows after. Empty where they were not asked for or the site refused.
+    """
+
+    state: State
+    answers: dict[str, Answer] = {}
+    rows: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    norms: dict[str, float] = {}
+    charges: dict[str, Event] = {}
+    before: dict[str, SiteScore] = {}
+    after: dict[str, SiteScore] = {}
+    held_out: dict[str, SiteScore] = {}
+
+    @property
+    def number(self) -> int:
+        """How many rounds had been done after this one."""
+        return self.state.round
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a site: rows, bytes sent, update norm, mean loss before and after."""
+        sites = sorted(self.answers)
+        table: dict[str, list[Any]] = {
+            "rows": [self.rows[site] for site in sites],
+            "bytes": [self.sizes[site] for site in sites],
+            "update_norm": [self.norms[site] for site in sites],
+            "loss_before": [_mean_loss(self.before.get(site)) for site in sites],
+            "loss_after": [_mean_loss(self.after.get(site)) for site in sites],
+        }
+        return pd.DataFrame(table, index=pd.Index(sites, name="site"))
+
+    def __repr__(self) -> str:
+        return f"Round {self.number}\n{self.frame.round(6).to_string()}"
+
+    def _repr_html_(self) -> str:
+        notes = []
+        if self.charges:
+            notes.append(
+                "Losses are not shown: under RecordDP only the noisy update leaves a site."
+            )
+        if not self.answers:
+            notes.append("Before the first round.")
+        return to_html(self.frame, title=f"Round {self.number}: what each site sent", notes=notes)
+
+
+def _mean_loss(score: SiteScore | None) -> float:
+    return np.nan if score is None else score.log_loss / score.rows
+
+
+def pooled(scores: Mapping[str, SiteScore]) -> tuple[float, float]:
+    """Mean log loss and accuracy over all rows of all sites; NaN where nothing was scored.
+
+    Examples
+    --------
+    >>> pooled({"a": SiteScore(10, 5.0, 8.0), "b": SiteScore(30, 25.0, 22.0)})
+    (0.75, 0.75)
+    """
+    rows = sum(score.rows for score in scores.values())
+    if rows == 0:
+        return np.nan, np.nan
+    loss = sum(scores[site].log_loss for site in sorted(scores))
+    return loss / rows, sum(score.correct for score in scores.values()) / rows

@@ -1,0 +1,86 @@
+"""The idea of a strategy: ``init``, ``plan`` and ``combine``, all pure."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+import msgspec
+
+from fedlab.core.logistic import Model
+from fedlab.core.parameters import Parameters
+from fedlab.core.space import Space
+from fedlab.core.wire import Open
+from fedlab.queries import Answer, Query
+
+__all__ = ["Problem", "State", "Strategy"]
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run minimises, and over whose rows: fixed for the whole run.
+
+    Attributes
+    ----------
+    model : Model
+    space : Space
+    rows : dict of str to int
+        Declared number of training rows of each site.
+    seed : int
+    private : bool
+        Whether sites answer with noise.
+    """
+
+    model: Model
+    space: Space
+    rows: dict[str, int]
+    seed: int
+    private: bool = False
+
+    @property
+    def total_rows(self) -> int:
+        """Training rows over all sites."""
+        return sum(self.rows.values())
+
+    @property
+    def penalty(self) -> float:
+        """The penalty's factor when the loss is a mean over all rows."""
+        return self.model.penalty() / self.total_rows
+
+
+class State(msgspec.Struct, frozen=True):
+    """Where a run stands: rounds done, parameters, and what the strategy carries along."""
+
+    round: int
+    parameters: Parameters
+    carried: Parameters
+
+
+class Strategy(Open):
+    """What to ask each site, and how answers make the next state.
+
+    Attributes
+    ----------
+    can_be_private : bool
+        Whether its queries have a bounded sensitivity.
+    """
+
+    __slots__ = ()
+
+    can_be_private: ClassVar[bool] = False
+
+    def init(self, problem: Problem) -> State:
+        """The state before the first round."""
+        return State(0, problem.model.init(problem.space), Parameters({}))
+
+    @abstractmethod
+    def plan(self, problem: Problem, state: State) -> dict[str, Query]:
+        """What to ask in the coming round, by site; sites that sit it out are left out."""
+
+    @abstractmethod
+    def combine(self, problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:
+        """The next state. `answers` come from at least one of the planned sites."""
+
+    @abstractmethod
+    def direction(self, answer: Answer) -> Parameters:
+        """The way in which one site's answer pulls the parameters."""

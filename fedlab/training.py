@@ -1,0 +1,374 @@
+"""The run an analyst holds: rounds one by one, back, aside, to disk."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from fedlab.contributions import Contributions, contributions
+from fedlab.coordinator import Coordinator
+from fedlab.core.blas import one_thread
+from fedlab.displays.tables import to_html
+from fedlab.errors import PrivacyError, TrainingError
+from fedlab.evaluation import Evaluation, evaluate, score_sites
+from fedlab.privacy import RecordDP, epsilon_spent
+from fedlab.queries import Reply
+from fedlab.rounds import Round, pooled
+from fedlab.saves import Save, write_save
+from fedlab.strategies import Problem, State, Strategy
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+__all__ = ["Training"]
+
+
+class Training:
+    """A session of rounds; made by `Federation.train`, `Training.fork` or `resume`.
+
+    What it holds are immutable rounds, so that rewinding is forgetting the last ones. What sites
+    were asked does not come back: their ledgers only grow.
+
+    Attributes
+    ----------
+    id : str
+        Names the run to the sites.
+    problem : Problem
+    strategy : Strategy
+    privacy : RecordDP or None
+    rounds : tuple of Round
+        From round 0, the start, to now.
+    """
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        problem: Problem,
+        strategy: Strategy,
+        *,
+        privacy: RecordDP | None = None,
+        evaluate: bool = True,
+        id: str | None = None,
+        rounds: tuple[Round, ...] = (),
+        asked: int = 0,
+    ) -> None:
+        self._coordinator = coordinator
+        self.id = id or f"run-{secrets.token_hex(8)}"
+        self.problem, self.strategy, self.privacy = problem, strategy, privacy
+        self._evaluate, self._asked = evaluate, asked
+        self._pause = threading.Event()
+        self.rounds = rounds or (self._scored(Round(state=strategy.init(problem))),)
+
+    def __repr__(self) -> str:
+        kind = "private" if self.privacy else "exact"
+        return (
+            f"Training({type(self.problem.model).__name__}, {type(self.strategy).__name__}, "
+            f"{len(self.problem.rows)} sites, {kind}, round {self.round})"
+        )
+
+    def _repr_html_(self) -> str:
+        return to_html(self.history.tail(6), title=f"{self!r}: the last rounds")
+
+    @property
+    def state(self) -> State:
+        """Where the run stands."""
+        return self.rounds[-1].state
+
+    @property
+    def round(self) -> int:
+        """Rounds done."""
+        return self.state.round
+
+    def step(self, on_reply: Callable[[Reply], None] | None = None) -> Round:
+        """One round: ask the sites, combine what they send.
+
+        An error or an interrupt leaves the run as it was before.
+
+        Returns
+        -------
+        Round
+            Shows what each site sent.
+
+        Raises
+        ------
+        RefusedError
+            When a site refuses.
+        PrivacyError
+            When the noise was calibrated to fewer rounds.
+        TrainingError
+            When the parameters are no longer finite.
+        """
+        number = self.round + 1
+        plan = self.strategy.plan(self.problem, self.state)
+        if self.privacy is not None and self._asked >= self.privacy.rounds:
+            raise PrivacyError(
+                f"The noise of this run was calibrated to {self.privacy.rounds} rounds.",
+                f"a request for one more after {self._asked}",
+                "Start a run with more rounds; rewinding gives none back.",
+                round=number,
+            )
+        replies = self._coordinator.ask(self.id, number, plan, self.privacy, self._count(on_reply))
+        answers = {site: reply.answer for site, reply in replies.items() if reply.answer}
+        with one_thread():
+            state = self.strategy.combine(self.problem, self.state, answers)
+            norms = {site: self.strategy.direction(a).norm() for site, a in answers.items()}
+        if not np.isfinite(state.parameters.vector).all():
+            raise TrainingError(
+                "Parameters must stay finite.",
+                "infinite or undefined values",
+                "Lower the learning rate.",
+                round=number,
+            )
+        done = Round(
+            state=state,
+            answers=answers,
+            rows={site: reply.rows for site, reply in replies.items()},
+            sizes={site: reply.size for site, reply in replies.items()},
+            norms=norms,
+            charges={site: r.charge for site, r in replies.items() if r.charge is not None},
+            before=self.rounds[-1].after,
+        )
+        self.rounds = (*self.rounds, self._scored(done))
+        return self.rounds[-1]
+
+    def _count(self, on_reply: Callable[[Reply], None] | None) -> Callable[[Reply], None]:
+        counted = False
+
+        def heard(reply: Reply) -> None:
+            # The first answer that costs something makes the round count, finished or not.
+            nonlocal counted
+            if reply.charge is not None and not counted:
+                counted = True
+                self._asked += 1
+            if on_reply is not None:
+                on_reply(reply)
+
+        return heard
+
+    def run(
+        self,
+        n_rounds: int,
+        *,
+        progress: bool = True,
+        on_round: Callable[[Round], None] | None = None,
+    ) -> Round:
+        """`n_rounds` rounds, with a progress bar; `pause` stops it between two of them.
+
+        Interrupting it leaves the rounds that were finished, and `run` goes on from there.
+
+        Parameters
+        ----------
+        n_rounds : int
+        progress : bool
+            Show a bar, in a notebook as a widget and in a terminal as text.
+        on_round : callable, optional
+            Called with each round when it is done.
+
+        Returns
+        -------
+        Round
+            The last one.
+        """
+        if isinstance(n_rounds, bool) or not isinstance(n_rounds, int) or n_rounds < 0:
+            raise TrainingError(
+                "n_rounds must be a whole number of at least 0.",
+                f"{n_rounds!r}",
+                "Pass e.g. run.run(10).",
+            )
+        from tqdm.auto import tqdm
+
+        self._pause.clear()
+        with tqdm(total=n_rounds, desc="rounds", disable=not progress) as bar:
+            for _ in range(n_rounds):
+                done = self.step()
+                bar.update()
+                if on_round is not None:
+                    on_round(done)
+                if self._pause.is_set():
+                    break
+        return self.rounds[-1]
+
+    def pause(self) -> None:
+        """Have a `run` in another thread stop after the round it is in."""
+        self._pause.set()
+
+    def rewind(self, round: int) -> Training:
+        """Go back to the state after `round`, as if later rounds had not been.
+
+        What the sites answered they have answered: their ledgers stay as they are.
+
+        Raises
+        ------
+        TrainingError
+            When that round has not been.
+        """
+        if isinstance(round, bool) or not isinstance(round, int) or not 0 <= round <= self.round:
+            raise TrainingError(
+                f"The run has rounds 0 to {self.round}.", f"{round!r}", "Choose one of them."
+            )
+        self.rounds = self.rounds[: round + 1]
+        return self
+
+    def fork(
+        self, *, strategy: Strategy | None = None, privacy: RecordDP | None = None
+    ) -> Training:
+        """Another run that starts where this one stands; this one stays.
+
+        Parameters
+        ----------
+        strategy : Strategy, optional
+            Goes on with another strategy.
+        privacy : RecordDP, optional
+            Goes on under another promise; what was spent before is spent.
+
+        Raises
+        ------
+        TrainingError
+            When privacy is asked for in a run that has none: its scaling was learned from rows.
+        """
+        if privacy is not None and self.privacy is None:
+            raise TrainingError(
+                "A private run must be private from its start.",
+                "a fork with privacy of a run without",
+                "Start one with fed.train(..., privacy=...).",
+            )
+        chosen = strategy or self.strategy
+        check_private(chosen, privacy or self.privacy)
+        rounds = self.rounds
+        if strategy is not None:
+            carried = chosen.init(self.problem).carried
+            state = State(self.round, self.state.parameters, carried)
+            rounds = (*rounds[:-1], msgspec.structs.replace(rounds[-1], state=state))
+        return Training(
+            self._coordinator,
+            self.problem,
+            chosen,
+            privacy=privacy or self.privacy,
+            evaluate=self._evaluate,
+            rounds=rounds,
+        )
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row a round: sites, bytes, update norm, losses, accuracy, ε so far.
+
+        Losses are means in nats over the rows of all sites that were scored. ε is that of the site
+        with the largest, at the δ of `privacy`, for this run alone.
+        """
+        lines = []
+        for position, done in enumerate(self.rounds):
+            train_loss, _ = pooled(done.after)
+            held_out_loss, accuracy = pooled(done.held_out)
+            line: dict[str, float] = {
+                "sites": len(done.answers),
+                "bytes": sum(done.sizes.values()),
+                "update_norm": self._moved(position),
+                "train_loss": train_loss,
+                "held_out_loss": held_out_loss,
+                "held_out_accuracy": accuracy,
+            }
+            if self.privacy is not None:
+                line["epsilon"] = self._epsilon(position, self.privacy)
+            lines.append(line)
+        index = pd.RangeIndex(len(lines), name="round")
+        return pd.DataFrame(lines, index=index).astype({"sites": int, "bytes": int})
+
+    def _moved(self, position: int) -> float:
+        if position == 0:
+            return np.nan
+        here, before = self.rounds[position].state, self.rounds[position - 1].state
+        return (here.parameters - before.parameters).norm()
+
+    def _epsilon(self, position: int, privacy: RecordDP) -> float:
+        sites = {site for done in self.rounds for site in done.charges}
+        spent = {
+            tuple(done.charges[s] for done in self.rounds[: position + 1] if s in done.charges)
+            for s in sites
+        }
+        return max((epsilon_spent(events, privacy.delta) for events in spent), default=0.0)
+
+    @property
+    def model(self) -> Pipeline:
+        """The fitted scikit-learn estimator; takes rows in the sites' own columns."""
+        return self.problem.model.estimator(
+            self.state.parameters,
+            self.problem.space,
+            n_samples=self.problem.total_rows,
+            n_iter=self.round,
+        )
+
+    def evaluate(self, *, privacy: RecordDP | None = None) -> Evaluation:
+        """How the model does on the held-out rows of each site.
+
+        Parameters
+        ----------
+        privacy : RecordDP, optional
+            Answers with noise, charged to the sites' ledgers beside training.
+        """
+        return evaluate(
+            self._coordinator, self.id, self.round, self.problem, self.state.parameters, privacy
+        )
+
+    def contributions(self, *, permutations: int = 100) -> Contributions:
+        """What each site's updates were worth, without training again.
+
+        Parameters
+        ----------
+        permutations : int
+            Orders of sites that are sampled where there are more than 12 sites.
+        """
+        return contributions(
+            self._coordinator,
+            self.id,
+            self.problem,
+            self.strategy,
+            self.rounds,
+            permutations=permutations,
+        )
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the run to a file from which `resume` goes on.
+
+        Raises
+        ------
+        SaveFileError
+            When the file holds another run or a later round of this one.
+        """
+        save = Save(
+            run=self.id,
+            problem=self.problem,
+            strategy=self.strategy,
+            privacy=self.privacy,
+            evaluate=self._evaluate,
+            rounds=self.rounds,
+            asked=self._asked,
+        )
+        write_save(Path(path), save, overwrite=overwrite)
+        return Path(path)
+
+    def _scored(self, done: Round) -> Round:
+        if not self._evaluate:
+            return done
+        run, problem, state = self.id, self.problem, done.state
+        return msgspec.structs.replace(
+            done,
+            after=score_sites(self._coordinator, run, problem, state, "train"),
+            held_out=score_sites(self._coordinator, run, problem, state, "test"),
+        )
+
+
+def check_private(strategy: Strategy, privacy: RecordDP | None) -> None:
+    """Raise PrivacyError when `strategy` cannot keep a promise of `privacy`."""
+    if privacy is not None and not strategy.can_be_private:
+        raise PrivacyError(
+            f"{type(strategy).__name__} has no bounded sensitivity, so no noise makes it private.",
+            "RecordDP",
+            "Use fl.FedAvg(), or leave privacy out.",
+        )
