@@ -8,6 +8,7 @@ from . import queries as queries
 from . import site as site
 from . import strategies as strategies
 from . import widgets as widgets
+from .comparison import compare as compare
 from .core.assignment import LabelSkew as LabelSkew
 from .core.assignment import QuantitySkew as QuantitySkew
 from .core.logistic import LogisticRegression as LogisticRegression

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -30,6 +31,9 @@ ALL_SITES = "(all sites)"
 class Evaluation:
     """Accuracy, sensitivity, specificity, AUC and log loss by site and over all rows.
 
+    Under privacy the answers are noisy counts of right and wrong classes; AUC and log loss would
+    need more than the noise leaves.
+
     Attributes
     ----------
     frame : DataFrame
@@ -51,7 +55,8 @@ class Evaluation:
         if self.privacy is not None:
             notes.append(
                 f"Answers with noise: at most ε = {self.privacy.epsilon:g} at δ = "
-                f"{self.privacy.delta:g} for one {self.privacy.unit}, charged at each site."
+                f"{self.privacy.delta:g} for one {self.privacy.unit}, charged at each site. "
+                "accuracy_noise is the standard deviation that the noise alone gives accuracy."
             )
         return notes
 
@@ -83,27 +88,22 @@ def evaluate(
     TrainingError
         When no site answers.
     """
-    sites = sorted(problem.rows)
-    query = ScoreHistogram(model=problem.model, space=problem.space, candidates=(parameters,))
-    histograms, refusals = coordinator.ask_willing(run, round, dict.fromkeys(sites, query), privacy)
+    query = ScoreHistogram(
+        model=problem.model,
+        space=problem.space,
+        candidates=(parameters,),
+        # Noise falls on every bin: two hold accuracy, and more would drown it.
+        bins=100 if privacy is None else 2,
+    )
+    queries = dict.fromkeys(sorted(problem.rows), query)
+    histograms, refusals = coordinator.ask_willing(run, round, queries, privacy)
     require_answers(histograms, refusals)
     scores: dict[str, SiteScore] = {}
     if privacy is None:
         state = State(round, parameters, Parameters({}))
         scores = score_sites(coordinator, run, problem, state, "test")
-    counts = {site: tally(reply)["histogram"][0] for site, reply in histograms.items()}
-    lines = {
-        site: {
-            "rows": histograms[site].rows,
-            **from_histogram(counts[site]),
-            "log_loss": scores[site].log_loss / scores[site].rows if site in scores else np.nan,
-        }
-        for site in counts
-    }
-    rows = sum(line["rows"] for line in lines.values())
-    loss = sum(scores[site].log_loss for site in sorted(scores)) / rows if scores else np.nan
-    total: Array = np.sum([counts[site] for site in sorted(counts)], axis=0)
-    lines[ALL_SITES] = {"rows": rows, **from_histogram(total), "log_loss": loss}
+    lines = {site: _line([reply], scores) for site, reply in histograms.items()}
+    lines[ALL_SITES] = _line(list(histograms.values()), scores)
     frame = pd.DataFrame.from_dict(lines, orient="index").astype({"rows": int})
     frame.index.name = "site"
     return Evaluation(
@@ -111,6 +111,23 @@ def evaluate(
         privacy,
         {site: f"{error.rule} Got {error.came}." for site, error in refusals.items()},
     )
+
+
+def _line(replies: Sequence[Reply], scores: Mapping[str, SiteScore]) -> dict[str, float]:
+    counts: Array = np.sum([tally(reply)["histogram"][0] for reply in replies], axis=0)
+    rows = sum(reply.rows for reply in replies)
+    line = {"rows": rows, **from_histogram(counts)}
+    noise = [reply.charge.noise_multiplier for reply in replies if reply.charge is not None]
+    if noise:
+        # With two bins the area is no more than the mean of sensitivity and specificity.
+        del line["auc"]
+        correct = counts[0, 0] + counts[1, 1]
+        line["accuracy"] = float(np.clip(correct / rows, 0.0, 1.0))
+        line["accuracy_noise"] = float(np.sqrt(2 * np.sum(np.square(noise)))) / rows
+    judged = [scores[reply.site] for reply in replies if reply.site in scores]
+    if judged:
+        line["log_loss"] = sum(s.log_loss for s in judged) / sum(s.rows for s in judged)
+    return line
 
 
 def score_sites(

@@ -18,13 +18,14 @@ from fedlab.core.blas import one_thread
 from fedlab.displays.tables import to_html
 from fedlab.errors import PrivacyError, TrainingError
 from fedlab.evaluation import Evaluation, evaluate, score_sites
-from fedlab.privacy import RecordDP, epsilon_spent
+from fedlab.privacy import Event, RecordDP, epsilon_spent
 from fedlab.queries import Reply
 from fedlab.rounds import Round, pooled
 from fedlab.saves import Save, write_save
 from fedlab.strategies import Problem, State, Strategy
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
     from sklearn.pipeline import Pipeline
 
 __all__ = ["Training"]
@@ -260,8 +261,9 @@ class Training:
         """One row a round: sites, bytes, update norm, losses, accuracy, ε so far.
 
         Losses are means in nats over the rows of all sites that were scored. ε is that of the site
-        with the largest, at the δ of `privacy`, for this run alone.
+        which has spent most on this run by now, at the δ of `privacy`, for this run alone.
         """
+        dearest = self._dearest()
         lines = []
         for position, done in enumerate(self.rounds):
             train_loss, _ = pooled(done.after)
@@ -275,7 +277,8 @@ class Training:
                 "held_out_accuracy": accuracy,
             }
             if self.privacy is not None:
-                line["epsilon"] = self._epsilon(position, self.privacy)
+                charges = _charges(self.rounds[: position + 1], dearest)
+                line["epsilon"] = epsilon_spent(charges, self.privacy.delta)
             lines.append(line)
         index = pd.RangeIndex(len(lines), name="round")
         return pd.DataFrame(lines, index=index).astype({"sites": int, "bytes": int})
@@ -286,13 +289,19 @@ class Training:
         here, before = self.rounds[position].state, self.rounds[position - 1].state
         return (here.parameters - before.parameters).norm()
 
-    def _epsilon(self, position: int, privacy: RecordDP) -> float:
-        sites = {site for done in self.rounds for site in done.charges}
-        spent = {
-            tuple(done.charges[s] for done in self.rounds[: position + 1] if s in done.charges)
-            for s in sites
-        }
-        return max((epsilon_spent(events, privacy.delta) for events in spent), default=0.0)
+    def _dearest(self) -> str | None:
+        if self.privacy is None:
+            return None
+        delta = self.privacy.delta
+        sites = sorted({site for done in self.rounds for site in done.charges})
+        spent = {site: epsilon_spent(_charges(self.rounds, site), delta) for site in sites}
+        return max(sites, key=lambda site: spent[site], default=None)
+
+    def plot(self) -> go.Figure:
+        """Losses and accuracy by round."""
+        from fedlab.displays.figures import history_figure
+
+        return history_figure(self.history)
 
     @property
     def model(self) -> Pipeline:
@@ -362,6 +371,10 @@ class Training:
             after=score_sites(self._coordinator, run, problem, state, "train"),
             held_out=score_sites(self._coordinator, run, problem, state, "test"),
         )
+
+
+def _charges(rounds: tuple[Round, ...], site: str | None) -> list[Event]:
+    return [done.charges[site] for done in rounds if site is not None and site in done.charges]
 
 
 def check_private(strategy: Strategy, privacy: RecordDP | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from fedlab import datasets
+from fedlab import datasets, partitioning
 from fedlab.datasets import _heart
 from fedlab.datasets._common import categories, flags
 from fedlab.errors import DataError
@@ -35,7 +34,7 @@ class Recorded:
 
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.import_module("fedlab.partition"), "Site", Recorded)
+    monkeypatch.setattr(partitioning, "Site", Recorded)
 
 
 def load(loader: Callable[..., Any], *arguments: Any, **options: Any) -> list[Recorded]:

@@ -15,20 +15,21 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# Top to bottom; the second line is one layer, the analyst's verbs.
-LAYERS = """
-    widgets
-    federation training contributions evaluation export datasets partition spend saves
-    displays
-    engines
-    strategies
-    site
-    queries
-    privacy
-    core
-    errors
-"""
-DEPTH = {name: depth for depth, line in enumerate(LAYERS.split("\n")) for name in line.split()}
+# Top to bottom; the second entry is one layer, the analyst's verbs.
+LAYERS = (
+    "widgets",
+    "comparison coordinator contributions datasets evaluation export federation partitioning"
+    " rounds saves spend training",
+    "displays",
+    "engines",
+    "strategies",
+    "site",
+    "queries",
+    "privacy",
+    "core",
+    "errors",
+)
+DEPTH = {name: depth for depth, names in enumerate(LAYERS) for name in names.split()}
 HEAVY = ["plotly", "ipywidgets", "dp_accounting", "flwr", "nvflare", "sklearn", "anywidget"]
 
 

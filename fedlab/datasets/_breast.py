@@ -62,7 +62,7 @@ def breast_cancer(
     Parameters
     ----------
     n_sites, skew, seed, policy, home, test_size, minimum_rows
-        As in `fedlab.partition`.
+        As in `fedlab.partition`, the function.
 
     Returns
     -------
