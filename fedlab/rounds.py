@@ -78,7 +78,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
     def _repr_html_(self) -> str:
         notes = []
-        if self.charges:
+        if self.charges and not self.after:
             notes.append(
                 "Losses are not shown: under RecordDP only the noisy update leaves a site."
             )

@@ -301,7 +301,8 @@ class Training:
         """Losses and accuracy by round."""
         from fedlab.displays.figures import history_figure
 
-        return history_figure(self.history)
+        promised = None if self.privacy is None else self.privacy.epsilon
+        return history_figure(self.history, promised=promised)
 
     @property
     def model(self) -> Pipeline:

@@ -88,7 +88,7 @@ class Ledger:
             raise RefusedError(
                 f"The site's privacy budget is epsilon = {policy.epsilon:g} at delta = "
                 f"{policy.delta:g}.",
-                f"a request that would raise it from {spent:.4f} to {after:.4f}",
+                f"a request that would raise it from {spent:.6g} to {after:.6g}",
                 "Ask for more noise or fewer rounds; what was spent does not come back.",
                 code="budget",
             )
