@@ -3,6 +3,7 @@ from . import datasets as datasets
 from . import displays as displays
 from . import engines as engines
 from . import errors as errors
+from . import export as export
 from . import privacy as privacy
 from . import queries as queries
 from . import site as site
@@ -13,6 +14,9 @@ from .core.assignment import LabelSkew as LabelSkew
 from .core.assignment import QuantitySkew as QuantitySkew
 from .core.logistic import LogisticRegression as LogisticRegression
 from .engines import InProcess as InProcess
+from .export import ExportedModel as ExportedModel
+from .export import SigningKey as SigningKey
+from .export import load as load
 from .federation import Federation as Federation
 from .federation import resume as resume
 from .partitioning import partition as partition

@@ -42,11 +42,15 @@ class Evaluation:
         The promise under which the sites answered.
     refusals : dict of str to str
         Sites that did not answer, and why.
+    run, round
+        Whose parameters were judged.
     """
 
     frame: pd.DataFrame
     privacy: RecordDP | None
     refusals: dict[str, str]
+    run: str = ""
+    round: int = 0
 
     @property
     def notes(self) -> list[str]:
@@ -110,6 +114,8 @@ def evaluate(
         frame.dropna(axis=1, how="all"),
         privacy,
         {site: f"{error.rule} Got {error.came}." for site, error in refusals.items()},
+        run,
+        round,
     )
 
 

@@ -12,9 +12,10 @@ from fedlab.coordinator import Coordinator
 from fedlab.core.logistic import Model
 from fedlab.core.schema import Schema, agree
 from fedlab.core.space import Space, from_moments, from_ranges
-from fedlab.displays.tables import to_html
+from fedlab.displays.tables import rounded_up, to_html
 from fedlab.engines import Engine, InProcess
 from fedlab.errors import DataError, SaveFileError
+from fedlab.evaluation import ALL_SITES
 from fedlab.privacy import RecordDP
 from fedlab.queries import Describe, Description, Moments, MomentSums, Query, ReadLedger, Statement
 from fedlab.saves import read_save
@@ -71,6 +72,12 @@ class Federation:
                 f"{', '.join(map(repr, repeated))} more than once",
                 "Rename one.",
             )
+        if ALL_SITES in names:
+            raise DataError(
+                "A site must not have the name of the line for all sites.",
+                f"{ALL_SITES!r}",
+                "Rename it.",
+            )
         if isinstance(seed, bool) or not isinstance(seed, int):
             raise DataError("seed must be a whole number.", f"{seed!r}", "Pass e.g. seed=7.")
         self.seed = seed
@@ -102,7 +109,9 @@ class Federation:
     @property
     def frame(self) -> pd.DataFrame:
         """One row a site: rows, features, policy, ε spent and left, and whether it is simulated."""
-        spent = self.privacy.totals.to_dict("index")
+        totals = self.privacy.totals
+        spent = rounded_up(totals["epsilon_spent"])
+        left = -rounded_up(-totals["epsilon_left"])
         lines = [
             {
                 "training_rows": described.train_rows,
@@ -110,10 +119,8 @@ class Federation:
                 "features": len(described.schema.columns),
                 "minimum_rows": described.minimum_rows,
                 "exact_answers": "allowed" if described.exact else "refused",
-                "epsilon_spent": spent[site]["epsilon_spent"],
-                "epsilon_left": "no limit"
-                if described.epsilon is None
-                else f"{spent[site]['epsilon_left']:.4f}",
+                "epsilon_spent": spent[site],
+                "epsilon_left": "no limit" if described.epsilon is None else f"{left[site]:.4f}",
                 "kind": "simulated" if described.simulated else "real",
             }
             for site, described in sorted(self._descriptions.items())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from fedlab.displays.tables import to_html
+from fedlab.displays.tables import rounded_up, to_html
 from fedlab.privacy import Event, epsilon_spent
 from fedlab.queries import Statement
 
@@ -57,11 +57,18 @@ class PrivacySpend:
 
         return spend_figure(self.totals)
 
+    @property
+    def _shown(self) -> pd.DataFrame:
+        return self.totals.assign(
+            epsilon_spent=rounded_up(self.totals["epsilon_spent"]),
+            epsilon_left=-rounded_up(-self.totals["epsilon_left"]),
+        )
+
     def __repr__(self) -> str:
-        return "\n".join([self.totals.round(4).to_string(), *self.notes])
+        return "\n".join([self._shown.to_string(), *self.notes])
 
     def _repr_html_(self) -> str:
-        return to_html(self.totals, title="Privacy spent and left, by site", notes=self.notes)
+        return to_html(self._shown, title="Privacy spent and left, by site", notes=self.notes)
 
 
 def spend_of(statements: Mapping[str, Statement]) -> PrivacySpend:

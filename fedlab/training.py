@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from sklearn.pipeline import Pipeline
 
+    from fedlab.export import ExportedModel, SigningKey
+
 __all__ = ["Training"]
 
 
@@ -341,6 +343,45 @@ class Training:
             self.strategy,
             self.rounds,
             permutations=permutations,
+        )
+
+    def export(
+        self,
+        folder: str | Path,
+        *,
+        evaluation: Evaluation | None = None,
+        key: SigningKey | None = None,
+    ) -> ExportedModel:
+        """Write the model as ONNX and skops with a model card, hashed and signed.
+
+        A run without privacy is evaluated for the card. One with privacy is not, since exact scores
+        are outside its ε; pass ``evaluation=run.evaluate(privacy=...)``.
+
+        Parameters
+        ----------
+        folder : path
+            New, empty, or an earlier export, which is replaced.
+        evaluation : Evaluation, optional
+        key : SigningKey, optional
+            By default the user's own, made on first use.
+
+        Raises
+        ------
+        ExportError
+            When the folder holds something else, or cannot be written.
+        """
+        from fedlab.export import export_training
+
+        return export_training(
+            folder,
+            coordinator=self._coordinator,
+            run=self.id,
+            problem=self.problem,
+            strategy=self.strategy,
+            privacy=self.privacy,
+            state=self.state,
+            evaluation=evaluation,
+            key=key,
         )
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:

@@ -143,6 +143,13 @@ def _classes(values: pd.Series, site: str) -> tuple[Label, ...]:
         return (0, 1)
     if pd.api.types.is_bool_dtype(values.dtype):
         return (False, True)
+    if any(isinstance(value, float) and not value.is_integer() for value in distinct):
+        raise DataError(
+            f"The classes of target {name!r} must be whole numbers, booleans or text.",
+            "fractions",
+            "Rename the classes, e.g. to 0 and 1.",
+            site=site,
+        )
     return tuple(sorted(_label(value) for value in distinct))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from fedlab.displays.escape import as_html
 
-__all__ = ["to_html"]
+__all__ = ["rounded_up", "to_html"]
 
 STYLE = (
     "<style>.fedlab{font-size:var(--jp-ui-font-size1,13px);margin:4px 0}"
@@ -21,6 +22,19 @@ STYLE = (
     ".fedlab p{margin:4px 0;color:var(--jp-ui-font-color2,#666);max-width:60em}"
     ".fedlab .scroll{overflow-x:auto}</style>"
 )
+
+
+def rounded_up(values: pd.Series) -> pd.Series:
+    """Four decimals, never less than the value: what privacy cost is not rounded in our favour.
+
+    Examples
+    --------
+    >>> rounded_up(pd.Series([1.99991, 2.0])).tolist()
+    [2.0, 2.0]
+    >>> rounded_up(pd.Series([2.00001])).tolist()
+    [2.0001]
+    """
+    return pd.Series(np.ceil(values.astype(float) * 1e4) / 1e4, index=values.index)
 
 
 def to_html(
