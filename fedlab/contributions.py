@@ -187,7 +187,7 @@ def _held_out_loss(
     queries = dict.fromkeys(sorted(problem.rows), query)
     replies, refusals = coordinator.ask_willing(run, round, queries)
     require_answers(replies, refusals)
-    losses: Array = np.sum([tally(replies[site])["log_loss"] for site in sorted(replies)], axis=0)
+    losses: Array = np.sum([tally(replies[site])["loss"] for site in sorted(replies)], axis=0)
     return losses / sum(reply.rows for reply in replies.values())
 
 

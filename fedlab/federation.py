@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from fedlab.coordinator import Coordinator
-from fedlab.core.logistic import Model
+from fedlab.core.model import Model
 from fedlab.core.schema import Schema, agree
-from fedlab.core.space import Space, from_moments, from_ranges
+from fedlab.core.space import Space, from_moments, from_ranges, unscaled
 from fedlab.displays.tables import rounded_up, to_html
 from fedlab.engines import Engine, InProcess
 from fedlab.errors import DataError, SaveFileError
@@ -21,7 +21,7 @@ from fedlab.queries import Describe, Description, Moments, MomentSums, Query, Re
 from fedlab.saves import read_save
 from fedlab.site import Site
 from fedlab.spend import PrivacySpend, spend_of
-from fedlab.strategies import Problem, Strategy
+from fedlab.strategies import Problem, Strategy, default_strategy
 from fedlab.training import Training, check_private
 
 __all__ = ["Federation", "resume"]
@@ -142,7 +142,7 @@ class Federation:
         self,
         model: Model,
         *,
-        strategy: Strategy,
+        strategy: Strategy | None = None,
         privacy: RecordDP | None = None,
         evaluate: bool | None = None,
     ) -> Training:
@@ -155,8 +155,9 @@ class Federation:
         ----------
         model : Model
             What to fit, e.g. ``fl.LogisticRegression()``.
-        strategy : Strategy
-            How, e.g. ``fl.FedAvg()`` or ``fl.FedNewton()``.
+        strategy : Strategy, optional
+            How, e.g. ``fl.FedAvg()``. By default the exact one that fits the model, or
+            averaging under privacy.
         privacy : RecordDP, optional
             The promise every answer of the run keeps.
         evaluate : bool, optional
@@ -173,8 +174,12 @@ class Federation:
             When a site refuses its sums.
         """
         model.check(self.schema)
+        strategy = strategy or default_strategy(model, private=privacy is not None)
         check_private(strategy, privacy)
-        run_space = self._space() if privacy is None else from_ranges(self.schema)
+        if not model.scaled:
+            run_space = unscaled(self.schema)
+        else:
+            run_space = self._space() if privacy is None else from_ranges(self.schema)
         problem = Problem(
             model=model,
             space=run_space,

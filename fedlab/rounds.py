@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from fedlab.core.model import Model
 from fedlab.displays.tables import to_html
 from fedlab.privacy import Event
 from fedlab.queries import Answer
@@ -18,11 +19,10 @@ __all__ = ["Round", "SiteScore", "pooled"]
 
 
 class SiteScore(msgspec.Struct, frozen=True):
-    """How the common parameters do at one site: rows, summed log loss, rows classed correctly."""
+    """How the common parameters do at one site: rows, and the sums its model judges by."""
 
     rows: int
-    log_loss: float
-    correct: float
+    sums: dict[str, float]
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,19 +88,13 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _mean_loss(score: SiteScore | None) -> float:
-    return np.nan if score is None else score.log_loss / score.rows
+    return np.nan if score is None else score.sums["loss"] / score.rows
 
 
-def pooled(scores: Mapping[str, SiteScore]) -> tuple[float, float]:
-    """Mean log loss and accuracy over all rows of all sites; NaN where nothing was scored.
-
-    Examples
-    --------
-    >>> pooled({"a": SiteScore(10, 5.0, 8.0), "b": SiteScore(30, 25.0, 22.0)})
-    (0.75, 0.75)
-    """
+def pooled(scores: Mapping[str, SiteScore], model: Model) -> dict[str, float]:
+    """The model's figures over all rows of all sites; none where nothing was scored."""
     rows = sum(score.rows for score in scores.values())
     if rows == 0:
-        return np.nan, np.nan
-    loss = sum(scores[site].log_loss for site in sorted(scores))
-    return loss / rows, sum(score.correct for score in scores.values()) / rows
+        return {}
+    sums = {name: sum(scores[s].sums[name] for s in sorted(scores)) for name in model.counted}
+    return model.figures(sums, rows)

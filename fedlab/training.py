@@ -268,15 +268,15 @@ class Training:
         dearest = self._dearest()
         lines = []
         for position, done in enumerate(self.rounds):
-            train_loss, _ = pooled(done.after)
-            held_out_loss, accuracy = pooled(done.held_out)
+            model = self.problem.model
+            trained, held_out = (pooled(each, model) for each in (done.after, done.held_out))
             line: dict[str, float] = {
                 "sites": len(done.answers),
                 "bytes": sum(done.sizes.values()),
                 "update_norm": self._moved(position),
-                "train_loss": train_loss,
-                "held_out_loss": held_out_loss,
-                "held_out_accuracy": accuracy,
+                "train_loss": trained.get("loss", np.nan),
+                "held_out_loss": held_out.get("loss", np.nan),
+                f"held_out_{model.score}": held_out.get(model.score, np.nan),
             }
             if self.privacy is not None:
                 charges = _charges(self.rounds[: position + 1], dearest)
@@ -410,8 +410,8 @@ class Training:
         run, problem, state = self.id, self.problem, done.state
         return msgspec.structs.replace(
             done,
-            after=score_sites(self._coordinator, run, problem, state, "train"),
-            held_out=score_sites(self._coordinator, run, problem, state, "test"),
+            after=score_sites(self._coordinator, run, problem, state, "train")[0],
+            held_out=score_sites(self._coordinator, run, problem, state, "test")[0],
         )
 
 

@@ -8,81 +8,28 @@ sum of the sites' values.
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 from scipy.special import expit
 
-from fedlab.core.estimator import as_estimator
+from fedlab.core.estimator import as_pipeline
+from fedlab.core.model import Classifier, Differentiable
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.schema import Schema
-from fedlab.core.space import Space
-from fedlab.core.wire import Open
+from fedlab.core.space import Space, Target
 from fedlab.errors import TrainingError
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-__all__ = ["LogisticRegression", "Model"]
-
-Labels = np.ndarray[tuple[int], np.dtype[np.int64]]
+__all__ = ["LogisticRegression"]
 
 
-class Model(Open):
-    """What is trained: starting parameters, and sums over rows at given parameters."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def check(self, schema: Schema) -> None:
-        """Raise TrainingError when the model does not fit the target."""
-
-    @abstractmethod
-    def init(self, space: Space) -> Parameters:
-        """Starting parameters."""
-
-    @abstractmethod
-    def penalty(self) -> float:
-        """Factor of half the squared coefficients in the summed objective."""
-
-    @abstractmethod
-    def penalised(self, parameters: Parameters) -> Parameters:
-        """The penalised part of `parameters`, zeros elsewhere."""
-
-    @abstractmethod
-    def smoothness(self, space: Space) -> float:
-        """Bound on the curvature of the mean loss, for choosing a learning rate."""
-
-    @abstractmethod
-    def losses(self, parameters: Parameters, x: Array, y: Labels) -> Array:
-        """Loss of each row, shape ``(n_samples,)``."""
-
-    @abstractmethod
-    def scores(self, parameters: Parameters, x: Array) -> Array:
-        """Probability of the second class of each row, shape ``(n_samples,)``."""
-
-    @abstractmethod
-    def row_gradients(self, parameters: Parameters, x: Array, y: Labels) -> Array:
-        """Gradient of each row's loss, shape ``(n_samples, n_parameters)``."""
-
-    @abstractmethod
-    def gradient(self, parameters: Parameters, x: Array, y: Labels) -> Parameters:
-        """Gradient of the summed loss."""
-
-    @abstractmethod
-    def estimator(
-        self, parameters: Parameters, space: Space, *, n_samples: int, n_iter: int
-    ) -> Pipeline:
-        """The fitted scikit-learn estimator that `parameters` stand for."""
-
-    @abstractmethod
-    def hessian(self, parameters: Parameters, x: Array) -> Array:
-        """Hessian of the summed loss, shape ``(n_parameters, n_parameters)``."""
-
-
-class LogisticRegression(Model, msgspec.Struct, frozen=True, tag=True, kw_only=True):
+class LogisticRegression(
+    Differentiable, Classifier, msgspec.Struct, frozen=True, tag=True, kw_only=True
+):
     """Binary logistic regression with an L2 penalty, the objective scikit-learn minimises.
 
     Parameters
@@ -133,34 +80,44 @@ class LogisticRegression(Model, msgspec.Struct, frozen=True, tag=True, kw_only=T
         """A quarter of the mean squared length of a row bounds the largest curvature."""
         return space.squared_length / 4
 
+    def sums(self, parameters: Parameters, x: Array, y: Target) -> dict[str, float]:
+        """Summed log loss, and rows whose class is the more probable one."""
+        right = (self._margins(parameters, x) > 0) == (y == 1)
+        loss = self.losses(parameters, x, y).sum()
+        return {"loss": float(loss), "correct": float(right.sum())}
+
     def _margins(self, parameters: Parameters, x: Array) -> Array:
         margins: Array = x @ parameters["coef"] + parameters["intercept"]
         return margins
 
-    def losses(self, parameters: Parameters, x: Array, y: Labels) -> Array:
+    def losses(self, parameters: Parameters, x: Array, y: Target) -> Array:
         """Negative log-likelihood of each row, in nats."""
         margins = self._margins(parameters, x)
         losses: Array = np.logaddexp(0.0, np.where(y == 1, -margins, margins))
         return losses
 
     def scores(self, parameters: Parameters, x: Array) -> Array:
-        """Probability of the second class."""
-        scores: Array = expit(self._margins(parameters, x))
-        return scores
+        """Probabilities of both classes."""
+        second = self._probability(parameters, x)
+        return np.column_stack([1 - second, second])
 
-    def row_gradients(self, parameters: Parameters, x: Array, y: Labels) -> Array:
+    def _probability(self, parameters: Parameters, x: Array) -> Array:
+        probability: Array = expit(self._margins(parameters, x))
+        return probability
+
+    def row_gradients(self, parameters: Parameters, x: Array, y: Target) -> Array:
         """``(p - y) (x, 1)`` of each row."""
-        residuals = self.scores(parameters, x) - y
+        residuals = self._probability(parameters, x) - y
         return np.hstack([residuals[:, None] * x, residuals[:, None]])
 
-    def gradient(self, parameters: Parameters, x: Array, y: Labels) -> Parameters:
+    def gradient(self, parameters: Parameters, x: Array, y: Target) -> Parameters:
         """``sum (p - y) (x, 1)``."""
-        residuals = self.scores(parameters, x) - y
+        residuals = self._probability(parameters, x) - y
         return Parameters({"coef": residuals @ x, "intercept": residuals.sum()})
 
-    def hessian(self, parameters: Parameters, x: Array) -> Array:
+    def hessian(self, parameters: Parameters, x: Array, y: Target) -> Array:
         """``sum p (1 - p) (x, 1) (x, 1)^T``."""
-        probability = self.scores(parameters, x)
+        probability = self._probability(parameters, x)
         design = np.hstack([x, np.ones((len(x), 1))])
         hessian: Array = (design * (probability * (1 - probability))[:, None]).T @ design
         return hessian
@@ -169,4 +126,12 @@ class LogisticRegression(Model, msgspec.Struct, frozen=True, tag=True, kw_only=T
         self, parameters: Parameters, space: Space, *, n_samples: int, n_iter: int
     ) -> Pipeline:
         """A pipeline that ends in scikit-learn's LogisticRegression."""
-        return as_estimator(parameters, space, C=self.C, n_samples=n_samples, n_iter=n_iter)
+        from sklearn.linear_model import LogisticRegression as Estimator
+
+        final = Estimator(C=self.C)
+        final.classes_ = np.array(space.schema.classes)
+        final.coef_ = np.array(parameters["coef"])[None, :]
+        final.intercept_ = np.array(parameters["intercept"]).reshape(1)
+        final.n_iter_ = np.array([n_iter], dtype=np.int32)
+        final.n_features_in_ = len(space.names)
+        return as_pipeline(space, final, n_samples=n_samples)

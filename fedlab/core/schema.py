@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -38,7 +38,10 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Schema(msgspec.Struct, frozen=True):
-    """The columns of a table of patients, its target and the classes the target takes."""
+    """The columns of a table of patients, its target and the classes the target takes.
+
+    A target of numbers that are fractions, or of many values, has no classes.
+    """
 
     columns: tuple[Column, ...]
     target: str
@@ -132,6 +135,16 @@ def _classes(values: pd.Series, site: str) -> tuple[Label, ...]:
     if isinstance(values.dtype, pd.CategoricalDtype):
         return tuple(str(category) for category in values.cat.categories)
     distinct = values.unique()
+    numeric = pd.api.types.is_numeric_dtype(values.dtype)
+    if numeric and not np.isfinite(values.to_numpy(dtype=np.float64)).all():
+        raise DataError(
+            f"The target {name!r} must be finite.",
+            "infinite values",
+            "Drop those rows before making the site.",
+            site=site,
+        )
+    if numeric and (len(distinct) > MAXIMUM_CLASSES or not _whole(distinct)):
+        return ()
     if len(distinct) > MAXIMUM_CLASSES:
         raise DataError(
             f"The target {name!r} must have at most {MAXIMUM_CLASSES} classes.",
@@ -143,14 +156,11 @@ def _classes(values: pd.Series, site: str) -> tuple[Label, ...]:
         return (0, 1)
     if pd.api.types.is_bool_dtype(values.dtype):
         return (False, True)
-    if any(isinstance(value, float) and not value.is_integer() for value in distinct):
-        raise DataError(
-            f"The classes of target {name!r} must be whole numbers, booleans or text.",
-            "fractions",
-            "Rename the classes, e.g. to 0 and 1.",
-            site=site,
-        )
     return tuple(sorted(_label(value) for value in distinct))
+
+
+def _whole(distinct: Iterable[object]) -> bool:
+    return all(not isinstance(value, float) or value.is_integer() for value in distinct)
 
 
 def _label(value: object) -> Label:
@@ -185,6 +195,14 @@ def agree(schemas: Mapping[str, Schema]) -> Schema:
             "numbers at some sites and text at others",
             "Use the same labels everywhere.",
         )
+    if not all(schema.classes for schema in schemas.values()):
+        if any(isinstance(label, str) for label in labels):
+            raise SchemaError(
+                f"The target {first.target!r} must be of one type.",
+                "numbers at some sites and text at others",
+                "Use the same labels everywhere.",
+            )
+        return Schema(columns, first.target, ())
     declared = first.classes if set(labels) == set(first.classes) else tuple(sorted(labels))
     return Schema(columns, first.target, declared)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import msgspec
 import numpy as np
 import pandas as pd
@@ -10,7 +12,10 @@ from fedlab.core.parameters import Array, Parameters
 from fedlab.core.schema import Column, Schema
 from fedlab.errors import PrivacyError
 
-__all__ = ["Space", "from_moments", "from_ranges", "numbers", "targets"]
+__all__ = ["Space", "from_moments", "from_ranges", "numbers", "targets", "unscaled"]
+
+
+Target = np.ndarray[Any, np.dtype[Any]]
 
 
 class Space(msgspec.Struct, frozen=True):
@@ -79,11 +84,19 @@ def numbers(frame: pd.DataFrame, schema: Schema) -> Array:
     return frame[names].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def targets(values: pd.Series, schema: Schema) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Index of each row's class, shape ``(n_samples,)``."""
+def targets(values: pd.Series, schema: Schema, reads: Literal["classes", "numbers"]) -> Target:
+    """Index of each row's class, or its number, shape ``(n_samples,)``."""
+    if reads == "numbers":
+        return values.to_numpy(dtype=np.float64)
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(str)
     return pd.Index(list(schema.classes)).get_indexer(pd.Index(values)).astype(np.int64)
+
+
+def unscaled(schema: Schema) -> Space:
+    """Space of the numbers as they are; a missing one becomes 0."""
+    numeric = sum(column.kind == "number" for column in schema.columns)
+    return Space(schema, Parameters({"mean": np.zeros(numeric), "scale": np.ones(numeric)}))
 
 
 def from_moments(schema: Schema, mean: Array, variance: Array, count: Array) -> Space:

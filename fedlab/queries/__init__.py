@@ -8,6 +8,7 @@ from fedlab.queries.newton import NewtonStep, Slope
 from fedlab.queries.query import Answer, Context, Query, Rows
 from fedlab.queries.score import Score, ScoreHistogram, Tally
 from fedlab.queries.statement import ReadLedger, Statement, StatementLine
+from fedlab.queries.statistics import Statistics, Sums
 
 __all__ = [
     "REFUSALS",
@@ -30,6 +31,8 @@ __all__ = [
     "Slope",
     "Statement",
     "StatementLine",
+    "Statistics",
+    "Sums",
     "Tally",
     "Update",
 ]

@@ -14,9 +14,9 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from fedlab.core.logistic import Labels, Model
+from fedlab.core.model import Differentiable
 from fedlab.core.parameters import Array, Parameters
-from fedlab.core.space import Space
+from fedlab.core.space import Space, Target
 from fedlab.privacy import RecordDP, Releases
 from fedlab.queries.query import Answer, Context, Query, Rows
 
@@ -50,7 +50,7 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     purpose: ClassVar[str] = "training"
 
-    model: Model
+    model: Differentiable
     space: Space
     parameters: Parameters
     penalty: float
@@ -67,7 +67,7 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     def compute(self, rows: Rows, context: Context) -> Answer:
         """The change that local training makes."""
-        x, y = rows.arrays(self.space)
+        x, y = rows.arrays(self.space, self.model.reads)
         current = self.parameters
         for batch in self._batches(len(y), context):
             if context.privacy is None:
@@ -80,7 +80,7 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         return Update(current - self.parameters)
 
     def _hidden_sum(
-        self, at: Parameters, x: Array, y: Labels, context: Context, privacy: RecordDP
+        self, at: Parameters, x: Array, y: Target, context: Context, privacy: RecordDP
     ) -> Parameters:
         gradients = self.model.row_gradients(at, x, y)
         norms = np.linalg.norm(gradients, axis=1, keepdims=True)

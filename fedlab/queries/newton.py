@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from fedlab.core.logistic import Model
+from fedlab.core.model import Differentiable
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.space import Space
 from fedlab.privacy import Releases
@@ -29,17 +29,17 @@ class NewtonStep(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     purpose: ClassVar[str] = "training"
 
-    model: Model
+    model: Differentiable
     space: Space
     parameters: Parameters
 
     def compute(self, rows: Rows, context: Context) -> Answer:
         """Sums over the rows."""
-        x, y = rows.arrays(self.space)
+        x, y = rows.arrays(self.space, self.model.reads)
         return Slope(
             loss=float(self.model.losses(self.parameters, x, y).sum()),
             gradient=self.model.gradient(self.parameters, x, y),
-            hessian=self.model.hessian(self.parameters, x),
+            hessian=self.model.hessian(self.parameters, x, y),
         )
 
     def releases(self, n_rows: int) -> Releases | None:

@@ -90,9 +90,9 @@ class FedAvg(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     def plan(self, problem: Problem, state: State) -> dict[str, Query]:
         """The same local training for every site that was drawn."""
-        step = self.learning_rate or 1 / problem.model.smoothness(problem.space)
+        step = self.learning_rate or 1 / problem.differentiable.smoothness(problem.space)
         query = LocalFit(
-            model=problem.model,
+            model=problem.differentiable,
             space=problem.space,
             parameters=state.parameters,
             penalty=problem.penalty,

@@ -35,14 +35,16 @@ class FedNewton(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     def plan(self, problem: Problem, state: State) -> dict[str, Query]:
         """Loss, gradient and Hessian at the common parameters, from every site."""
-        query = NewtonStep(model=problem.model, space=problem.space, parameters=state.parameters)
+        query = NewtonStep(
+            model=problem.differentiable, space=problem.space, parameters=state.parameters
+        )
         return dict.fromkeys(sorted(problem.rows), query)
 
     def combine(self, problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:
         """Solve for the next step, or take back half of one that went too far."""
         slopes = [_slope(answers[site]) for site in sorted(answers)]
-        penalised = problem.model.penalised(state.parameters)
-        strength = problem.model.penalty()
+        penalised = problem.differentiable.penalised(state.parameters)
+        strength = problem.differentiable.penalty()
         objective = sum(s.loss for s in slopes) + strength / 2 * penalised.norm() ** 2
         before, length = float(state.carried["objective"]), float(state.carried["length"])
         # Near the optimum the objective moves by rounding only, which is no ascent.
@@ -50,7 +52,9 @@ class FedNewton(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
             step = state.carried["step"]
             moved = state.parameters - state.parameters.like(step * (length / 2))
             return State(state.round + 1, moved, _carry(before, length / 2, step))
-        free = problem.model.penalised(state.parameters.like(np.ones_like(penalised.vector)))
+        free = problem.differentiable.penalised(
+            state.parameters.like(np.ones_like(penalised.vector))
+        )
         gradient = _sum([s.gradient.vector for s in slopes]) + strength * penalised.vector
         hessian = _sum([s.hessian for s in slopes]) + strength * np.diag(free.vector)
         # Least squares: collinear features without a penalty leave the Hessian singular.

@@ -8,10 +8,11 @@ from typing import ClassVar
 
 import msgspec
 
-from fedlab.core.logistic import Model
+from fedlab.core.model import Differentiable, Model
 from fedlab.core.parameters import Parameters
 from fedlab.core.space import Space
 from fedlab.core.wire import Open
+from fedlab.errors import TrainingError
 from fedlab.queries import Answer, Query
 
 __all__ = ["Problem", "State", "Strategy"]
@@ -43,9 +44,26 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         return sum(self.rows.values())
 
     @property
+    def differentiable(self) -> Differentiable:
+        """The model, for strategies that need gradients.
+
+        Raises
+        ------
+        TrainingError
+            When it has none.
+        """
+        if not isinstance(self.model, Differentiable):
+            raise TrainingError(
+                "This strategy needs a model with gradients.",
+                f"{type(self.model).__name__}",
+                "Leave strategy out to use the one that fits the model.",
+            )
+        return self.model
+
+    @property
     def penalty(self) -> float:
         """The penalty's factor when the loss is a mean over all rows."""
-        return self.model.penalty() / self.total_rows
+        return self.differentiable.penalty() / self.total_rows
 
 
 class State(msgspec.Struct, frozen=True):
