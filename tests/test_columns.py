@@ -24,7 +24,7 @@ LABELS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "Int64": (lambda y: y.astype("Int64"), (0, 1)),
     "Float32": (lambda y: y.astype("Float32"), (0, 1)),
     "one and two": (lambda y: y + 1, (1, 2)),
-    "text": (lambda y: y.map({0: "alive", 1: "dead"}), ("alive", "dead")),
+    "text": (lambda y: y.map({0: "alive", 1: "dead"}), ()),
     "category": (
         lambda y: pd.Categorical(y.map({0: "z", 1: "a"}), categories=["z", "a"]), ("z", "a"),
     ),

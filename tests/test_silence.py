@@ -137,7 +137,8 @@ def test_categories_read_off_the_rows_are_not_quoted_by_an_error() -> None:
 def test_a_site_with_html_as_its_name_is_shown_as_text() -> None:
     columns = {"lab": f"{ATTACK}lab", "died": f"{ATTACK}died"}
     frame = table(120, seed=74).rename(columns=columns).replace({columns["died"]: {1: 1}})
-    frame[columns["died"]] = frame[columns["died"]].map({0: "no", 1: f"{ATTACK}yes"})
+    words = frame[columns["died"]].map({0: "no", 1: f"{ATTACK}yes"})
+    frame[columns["died"]] = pd.Categorical(words, categories=["no", f"{ATTACK}yes"])
     ranges = {columns.get(name, name): bounds for name, bounds in RANGES.items()}
     sites = [
         Site(name, part, target=columns["died"], ranges=ranges, source=ATTACK)

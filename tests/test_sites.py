@@ -48,15 +48,17 @@ BAD: dict[str, tuple[Callable[[], Any], type[FedlabError], str]] = {
         lambda: lone(table(99).assign(died=np.arange(99))), DataError, "99 distinct values",
     ),
     "one class": (
-        lambda: train(lone(good(died="no"))), TrainingError, "two classes over all sites. Got 1",
+        lambda: train(lone(good(died=pd.Categorical(["no"] * N)))),
+        TrainingError,
+        "two classes over all sites. Got 1",
     ),
     "three classes": (
-        lambda: train(lone(good(died=np.arange(N) % 3))), TrainingError, "Got 3",
+        lambda: train(lone(good(died=np.arange(N) % 3))), DataError, "Got 3",
     ),
     "mixed target": (lambda: lone(good(died=[JANE, 0] * 20)), DataError, "target"),
     "target of lists": (lambda: lone(good(died=pd.Series([[0], [1]] * 20))), DataError, "target"),
     "column twice": (
-        lambda: lone(pd.concat([good(), good()[["lab"]]], axis=1)), DataError, "'lab' more than",
+        lambda: lone(pd.concat([good(), good()[["lab"]]], axis=1)), DataError, "more than once",
     ),
     "nameless column": (lambda: lone(good().rename(columns={"lab": 3})), DataError, "have names"),
     "undeclared": (
@@ -67,7 +69,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[FedlabError], str]] = {
     ),
     "declared elsewhere": (lambda: lone(good(), categories={"sex": ["f"]}), DataError, "'sex'"),
     "range elsewhere": (lambda: lone(good(), ranges={"sex": (0, 1)}), DataError, "'sex'"),
-    "range falls": (lambda: lone(good(), ranges={"lab": (1, 0)}), DataError, "finite and rise"),
+    "range falls": (lambda: lone(good(), ranges={"lab": (1, 0)}), DataError, "that rise"),
     "range of one": (lambda: lone(good(), ranges={"lab": (1,)}), DataError, "'lab'"),
     "range of none": (lambda: lone(good(), ranges={"lab": (0, None)}), DataError, "'lab'"),
     "range of nan": (lambda: lone(good(), ranges={"lab": (0, math.nan)}), DataError, "'lab'"),
@@ -90,7 +92,10 @@ BAD: dict[str, tuple[Callable[[], Any], type[FedlabError], str]] = {
     "other target": (
         lambda: two(good().rename(columns={"died": "dead"}), target="dead"), SchemaError, "'dead'",
     ),
-    "text labels": (lambda: two(good(died=["no", "yes"] * 20)), SchemaError, "one type"),
+    "text labels": (
+        lambda: two(good(died=pd.Categorical(["no", "yes"] * 20))), SchemaError, "one type",
+    ),
+    "undeclared labels": (lambda: lone(good(died=["no", "yes"] * 20)), DataError, "categories="),
     "true labels": (lambda: two(good(died=[True, False] * 20)), SchemaError, "one type"),
     "epsilon": (lambda: fl.RecordDP(epsilon=0, delta=1e-5), PrivacyError, "Got 0"),
     "epsilon nan": (lambda: fl.RecordDP(epsilon=math.nan, delta=1e-5), PrivacyError, "Got nan"),
@@ -144,7 +149,7 @@ FILES: dict[str, tuple[str, bytes, str]] = {
     "binary": ("a.csv", bytes(range(256)) * 9, "readable as csv"),
     "empty": ("a.csv", b"", "readable as csv"),
     "head only": ("a.csv", b"age,died\n", "at least one row"),
-    "column twice": ("a.csv", b"age,age,died\n1,2,0\n3,4,1\n", "'age' more than once"),
+    "column twice": ("a.csv", b"age,age,died\n1,2,0\n3,4,1\n", "1 that stand more than once"),
     "no head": ("a.csv", b"Jane Doe,50,0\nJane Doe,51,1\n", "target must be a column"),
     "latin": ("a.csv", "age,died\nJosé,0\n".encode("latin-1"), "readable as csv"),
     "parquet": ("a.parquet", b"PAR1" + bytes(99), "readable as parquet"),

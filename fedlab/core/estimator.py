@@ -57,8 +57,7 @@ def as_estimator(
     # scikit-learn fits shapes and names on a table of made-up rows; every number it learned from
     # them is then replaced by the federation's.
     made_up = _made_up_rows(space)
-    classes = np.array(space.schema.classes)
-    pipeline.fit(made_up, classes)
+    pipeline.fit(made_up, np.array(space.schema.classes))
     if space.numbers:
         scaler = columns.named_transformers_["numbers"].named_steps["standardscaler"]
         scaler.mean_ = np.array(space.scaling["mean"])
@@ -66,8 +65,10 @@ def as_estimator(
         scaler.var_ = scaler.scale_**2
         scaler.n_samples_seen_ = n_samples
     classifier: Any = pipeline.named_steps["logisticregression"]
-    classifier.coef_ = np.array(parameters["coef"])[None, :]
-    classifier.intercept_ = np.array(parameters["intercept"]).reshape(1)
+    # scikit-learn sorts the classes; where the declared order differs, the sign turns.
+    sign = 1.0 if classifier.classes_[1] == space.schema.classes[1] else -1.0
+    classifier.coef_ = sign * np.array(parameters["coef"])[None, :]
+    classifier.intercept_ = sign * np.array(parameters["intercept"]).reshape(1)
     classifier.n_iter_ = np.array([n_iter], dtype=np.int32)
     return pipeline
 
