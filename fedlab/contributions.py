@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from fedlab.coordinator import Coordinator
+from fedlab.core.blas import one_thread
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.seeds import generator
 from fedlab.core.shapley import exact_shapley, sampled_shapley
@@ -49,19 +50,28 @@ class Contributions:
         Mean cosine between updates of pairs of sites, over the rounds that both took part in.
     whole : float
         What all sites together gained; the Shapley values sum to it.
+    silent : tuple of str
+        Sites on whose held-out rows nothing was judged, since they refused.
     """
 
     frame: pd.DataFrame
     similarity: pd.DataFrame
     whole: float
+    silent: tuple[str, ...] = ()
 
     @property
     def notes(self) -> list[str]:
         """How to read the figures."""
-        return [
+        notes = [
             f"Shapley values add up to {self.whole:.4f}, the fall of the held-out log loss (nats a "
             "row) over the run; a negative value means that the site's updates raised it.",
         ]
+        if self.silent:
+            notes.append(
+                f"Not judged on the held-out rows of {', '.join(map(repr, self.silent))}, which "
+                "refused."
+            )
+        return notes
 
     def plot(self) -> go.Figure:
         """Shapley values with error bars beside leave-one-out, as bars."""
@@ -86,7 +96,6 @@ def contributions(
     coordinator: Coordinator,
     run: str,
     problem: Problem,
-    strategy: Strategy,
     rounds: Sequence[Round],
     *,
     permutations: int,
@@ -110,10 +119,10 @@ def contributions(
         )
     sites = sorted(problem.rows)
     shapley, error, alone = (pd.Series(0.0, index=sites) for _ in range(3))
-    whole = 0.0
+    whole, silent = 0.0, set[str]()
     for before, after in pairwise(rounds):
         taking_part = sorted(after.answers)
-        worth = _Worth(coordinator, run, problem, strategy, before, after)
+        worth = _Worth(coordinator, run, problem, before, after)
         if len(sites) <= EXACT_SITES:
             values, errors = exact_shapley(len(taking_part), worth), np.zeros(len(taking_part))
         else:
@@ -126,7 +135,8 @@ def contributions(
         error[taking_part] += errors**2
         alone[taking_part] += judged[0] - judged[1:]
         whole += float(judged[0])
-    cosine, similarity = _likeness(strategy, rounds[1:], sites)
+        silent |= worth.silent
+    cosine, similarity = _likeness(rounds[1:], sites)
     frame = pd.DataFrame(
         {
             "shapley": shapley,
@@ -136,7 +146,7 @@ def contributions(
         }
     )
     frame.index.name = "site"
-    return Contributions(frame, similarity, whole)
+    return Contributions(frame, similarity, whole, tuple(sorted(silent)))
 
 
 class _Worth:
@@ -147,23 +157,31 @@ class _Worth:
         coordinator: Coordinator,
         run: str,
         problem: Problem,
-        strategy: Strategy,
         before: Round,
         after: Round,
     ) -> None:
         self._known: dict[int, float] = {}
         self._sites = sorted(after.answers)
+        self.silent: set[str] = set()
 
         def combined(mask: int) -> Parameters:
             if mask == 0:
                 return before.state.parameters
             members = [site for i, site in enumerate(self._sites) if mask >> i & 1]
             answers = {site: after.answers[site] for site in members}
-            return strategy.combine(problem, before.state, answers).parameters
+            return _strategy(after).combine(problem, before.state, answers).parameters
 
         def judge(masks: Sequence[int]) -> Array:
-            candidates = tuple(combined(mask) for mask in masks)
-            return _held_out_loss(coordinator, run, after.number, problem, candidates)
+            with one_thread():
+                candidates = tuple(combined(mask) for mask in masks)
+            query = Score(model=problem.model, space=problem.space, candidates=candidates)
+            queries = dict.fromkeys(sorted(problem.rows), query)
+            replies, refusals = coordinator.ask_willing(run, after.number, queries)
+            require_answers(replies, refusals)
+            self.silent |= set(refusals)
+            sums = [tally(replies[site])["loss"] for site in sorted(replies)]
+            losses: Array = np.sum(sums, axis=0)
+            return losses / sum(reply.rows for reply in replies.values())
 
         self._judge: Callable[[Sequence[int]], Array] = judge
 
@@ -176,29 +194,18 @@ class _Worth:
         return np.array([self._known[0] - self._known[mask] for mask in masks])
 
 
-def _held_out_loss(
-    coordinator: Coordinator,
-    run: str,
-    round: int,
-    problem: Problem,
-    candidates: tuple[Parameters, ...],
-) -> Array:
-    query = Score(model=problem.model, space=problem.space, candidates=candidates)
-    queries = dict.fromkeys(sorted(problem.rows), query)
-    replies, refusals = coordinator.ask_willing(run, round, queries)
-    require_answers(replies, refusals)
-    losses: Array = np.sum([tally(replies[site])["loss"] for site in sorted(replies)], axis=0)
-    return losses / sum(reply.rows for reply in replies.values())
+def _strategy(done: Round) -> Strategy:
+    if done.strategy is None:
+        raise TypeError("the start of a run has no strategy")
+    return done.strategy
 
 
-def _likeness(
-    strategy: Strategy, rounds: Sequence[Round], sites: Sequence[str]
-) -> tuple[pd.Series, pd.DataFrame]:
+def _likeness(rounds: Sequence[Round], sites: Sequence[str]) -> tuple[pd.Series, pd.DataFrame]:
     totals = np.zeros((len(sites), len(sites) + 1))
     counts = np.zeros_like(totals)
     for done in rounds:
         pulls: Mapping[str, Array] = {
-            site: strategy.direction(answer).vector for site, answer in done.answers.items()
+            site: _strategy(done).direction(answer).vector for site, answer in done.answers.items()
         }
         combined = np.sum([done.rows[site] * pulls[site] for site in sorted(pulls)], axis=0)
         present = [i for i, site in enumerate(sites) if site in pulls]

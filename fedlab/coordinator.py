@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fedlab.engines import Connection
 from fedlab.errors import MessageError, RefusedError
@@ -23,10 +23,13 @@ class Coordinator:
     ----------
     connection : Connection
     seed : int
+    declared : dict of (str, str) to int
+        Rows of each site and split, as the site declared them; replies must say the same.
     """
 
     connection: Connection
     seed: int
+    declared: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def ask(
         self,
@@ -84,9 +87,35 @@ class Coordinator:
             for site in sorted(queries)
         ]
         replies = self.connection.ask(requests, on_reply)
+        if len(replies) != len(requests):
+            raise MessageError(
+                "Every request must get one reply.",
+                f"{len(replies)} replies to {len(requests)} requests",
+                "Check the engine.",
+                round=round,
+            )
         for request, reply in zip(requests, replies, strict=True):
-            _check(request, reply)
+            self._check(request, reply)
         return {reply.site: reply for reply in replies}
+
+    def _check(self, request: Request, reply: Reply) -> None:
+        query = request.query
+        fits = reply.site == request.site and reply.round == request.round
+        if reply.refusal is None and not request.rehearsal:
+            fits = fits and reply.answer is not None and query.accepts(reply.answer)
+            fits = fits and (request.privacy is None) == (reply.charge is None)
+            if query.reads_rows:
+                rows = self.declared.get((request.site, query.split), reply.rows)
+                fits = fits and reply.rows == rows > 0
+        if not fits:
+            raise MessageError(
+                "A reply must come from the site and round that were asked, with the declared "
+                "number of rows, and finite values of the agreed names and shapes.",
+                f"a reply to {type(query).__name__} that does not",
+                "Lower the learning rate if values overflowed; otherwise check the site's version.",
+                site=request.site,
+                round=request.round,
+            )
 
 
 def _all_willing(replies: dict[str, Reply]) -> dict[str, Reply]:
@@ -94,18 +123,3 @@ def _all_willing(replies: dict[str, Reply]) -> dict[str, Reply]:
         if reply.error is not None:
             raise reply.error
     return replies
-
-
-def _check(request: Request, reply: Reply) -> None:
-    fits = reply.site == request.site and reply.round == request.round
-    if reply.refusal is None and not request.rehearsal:
-        fits = fits and reply.answer is not None and request.query.accepts(reply.answer)
-    if not fits:
-        raise MessageError(
-            "A reply must come from the site and round that were asked, with finite values of the "
-            "agreed names and shapes.",
-            f"a reply to {type(request.query).__name__} that does not",
-            "Lower the learning rate if values overflowed; otherwise check the site's version.",
-            site=request.site,
-            round=request.round,
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -113,7 +114,9 @@ def evaluate(
             bins=100 if privacy is None else 2,
         )
         queries = dict.fromkeys(sites, query)
-        histograms, refusals = coordinator.ask_willing(run, round, queries, privacy)
+        # A promise is kept by one answer; each evaluation is a run of its own to the sites.
+        asked_as = run if privacy is None else f"{run}-judged-{secrets.token_hex(4)}"
+        histograms, refusals = coordinator.ask_willing(asked_as, round, queries, privacy)
         require_answers(histograms, refusals)
     scores: dict[str, SiteScore] = {}
     if privacy is None:

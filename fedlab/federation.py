@@ -78,18 +78,25 @@ class Federation:
                 f"{ALL_SITES!r}",
                 "Rename it.",
             )
-        if isinstance(seed, bool) or not isinstance(seed, int):
-            raise DataError("seed must be a whole number.", f"{seed!r}", "Pass e.g. seed=7.")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+            raise DataError(
+                "seed must be a whole number from 0 to below 2**63.", f"{seed!r}", "Pass e.g. 7."
+            )
         self.seed = seed
         self._connection = (engine or InProcess()).connect(sites)
-        self.coordinator = Coordinator(self._connection, seed)
-        self._descriptions = self._describe()
+        self._descriptions = self._describe(Coordinator(self._connection, seed))
+        declared = {
+            (site, split): rows
+            for site, told in self._descriptions.items()
+            for split, rows in (("train", told.train_rows), ("test", told.test_rows))
+        }
+        self.coordinator = Coordinator(self._connection, seed, declared)
         self.schema: Schema = agree(
             {site: description.schema for site, description in self._descriptions.items()}
         )
 
-    def _describe(self) -> dict[str, Description]:
-        replies = self.coordinator.ask("describe", 0, self._each(Describe()))
+    def _describe(self, coordinator: Coordinator) -> dict[str, Description]:
+        replies = coordinator.ask("describe", 0, self._each(Describe()))
         answers = {site: reply.answer for site, reply in replies.items()}
         return {site: a for site, a in answers.items() if isinstance(a, Description)}
 
@@ -193,6 +200,13 @@ class Federation:
     def _space(self) -> Space:
         n_numbers = sum(column.kind == "number" for column in self.schema.columns)
         first = self._moments(np.zeros(n_numbers))
+        if (first.count == 0).any():
+            names = [column.name for column in self.schema.columns if column.kind == "number"]
+            raise DataError(
+                "Every numeric column needs a value among the training rows of some site.",
+                f"none in {names[int(np.argmin(first.count))]!r}",
+                "Drop the column, or hold out other rows by Site(..., seed=...).",
+            )
         mean = first.total / first.count
         second = self._moments(mean)
         # The second pass also takes off the rounding that was left in the mean.
@@ -265,5 +279,6 @@ def resume(path: str | Path, federation: Federation) -> Training:
         evaluate=save.evaluate,
         id=save.run,
         rounds=save.rounds,
-        asked=save.asked,
+        charges=save.charges,
+        inherited=save.inherited,
     )

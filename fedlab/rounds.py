@@ -13,7 +13,7 @@ from fedlab.core.model import Model
 from fedlab.displays.tables import to_html
 from fedlab.privacy import Event
 from fedlab.queries import Answer
-from fedlab.strategies import State
+from fedlab.strategies import State, Strategy
 
 __all__ = ["Round", "SiteScore", "pooled"]
 
@@ -40,6 +40,10 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         Euclidean norm of each site's update.
     charges : dict of str to Event
         What each site's ledger was charged; empty without privacy.
+    charged : int
+        How often the run had been charged by then, rewound rounds included.
+    strategy : Strategy or None
+        What combined the answers; None for the start.
     before, after, held_out : dict of str to SiteScore
         Scores of the common parameters on each site's training rows before and after the round, and
         on its held-out rows after. Empty where they were not asked for or the site refused.
@@ -51,6 +55,8 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     sizes: dict[str, int] = {}
     norms: dict[str, float] = {}
     charges: dict[str, Event] = {}
+    charged: int = 0
+    strategy: Strategy | None = None
     before: dict[str, SiteScore] = {}
     after: dict[str, SiteScore] = {}
     held_out: dict[str, SiteScore] = {}

@@ -11,7 +11,7 @@ import msgspec
 
 from fedlab.core.wire import decode, encode
 from fedlab.errors import MessageError, SaveFileError
-from fedlab.privacy import RecordDP
+from fedlab.privacy import Event, RecordDP
 from fedlab.rounds import Round
 from fedlab.strategies import Problem, Strategy
 
@@ -27,8 +27,10 @@ class Save(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     run : str
         The run keeps its id, so that sites know it when it goes on.
-    asked : int
-        Rounds asked for under privacy, those that were rewound included.
+    charges : tuple of dict
+        What each round cost each site, rounds that were rewound or interrupted included.
+    inherited : int
+        How many of them came from the run it was forked from.
     """
 
     run: str
@@ -37,7 +39,8 @@ class Save(msgspec.Struct, frozen=True, kw_only=True):
     privacy: RecordDP | None
     evaluate: bool
     rounds: tuple[Round, ...]
-    asked: int
+    charges: tuple[dict[str, Event], ...]
+    inherited: int
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -60,12 +60,15 @@ class Training:
         evaluate: bool = True,
         id: str | None = None,
         rounds: tuple[Round, ...] = (),
-        asked: int = 0,
+        charges: tuple[dict[str, Event], ...] = (),
+        inherited: int | None = None,
     ) -> None:
         self._coordinator = coordinator
         self.id = id or f"run-{secrets.token_hex(8)}"
         self.problem, self.strategy, self.privacy = problem, strategy, privacy
-        self._evaluate, self._asked = evaluate, asked
+        self._evaluate, self._charges = evaluate, charges
+        # A fork inherits what its parameters have cost, but may ask its own number of rounds.
+        self._inherited = len(charges) if inherited is None else inherited
         self._pause = threading.Event()
         self.rounds = rounds or (self._scored(Round(state=strategy.init(problem))),)
 
@@ -110,14 +113,16 @@ class Training:
         """
         number = self.round + 1
         plan = self.strategy.plan(self.problem, self.state)
-        if self.privacy is not None and self._asked >= self.privacy.rounds:
+        asked = len(self._charges) - self._inherited
+        if self.privacy is not None and asked >= self.privacy.rounds:
             raise PrivacyError(
                 f"The noise of this run was calibrated to {self.privacy.rounds} rounds.",
-                f"a request for one more after {self._asked}",
+                f"a request for one more after {asked}",
                 "Start a run with more rounds; rewinding gives none back.",
                 round=number,
             )
-        replies = self._coordinator.ask(self.id, number, plan, self.privacy, self._count(on_reply))
+        heard = self._charged(on_reply)
+        replies = self._coordinator.ask(self.id, number, plan, self.privacy, heard)
         answers = {site: reply.answer for site, reply in replies.items() if reply.answer}
         with one_thread():
             state = self.strategy.combine(self.problem, self.state, answers)
@@ -136,20 +141,22 @@ class Training:
             sizes={site: reply.size for site, reply in replies.items()},
             norms=norms,
             charges={site: r.charge for site, r in replies.items() if r.charge is not None},
+            charged=len(self._charges),
+            strategy=self.strategy,
             before=self.rounds[-1].after,
         )
         self.rounds = (*self.rounds, self._scored(done))
         return self.rounds[-1]
 
-    def _count(self, on_reply: Callable[[Reply], None] | None) -> Callable[[Reply], None]:
-        counted = False
+    def _charged(self, on_reply: Callable[[Reply], None] | None) -> Callable[[Reply], None]:
+        before = self._charges
+        charged: dict[str, Event] = {}
 
         def heard(reply: Reply) -> None:
-            # The first answer that costs something makes the round count, finished or not.
-            nonlocal counted
-            if reply.charge is not None and not counted:
-                counted = True
-                self._asked += 1
+            # Written as answers come in: what an interrupted round has cost, it has cost.
+            if reply.charge is not None:
+                charged[reply.site] = reply.charge
+                self._charges = (*before, dict(charged))
             if on_reply is not None:
                 on_reply(reply)
 
@@ -256,6 +263,7 @@ class Training:
             privacy=privacy or self.privacy,
             evaluate=self._evaluate,
             rounds=rounds,
+            charges=self._charges,
         )
 
     @property
@@ -263,7 +271,8 @@ class Training:
         """One row a round: sites, bytes, update norm, losses, accuracy, ε so far.
 
         Losses are means in nats over the rows of all sites that were scored. ε is that of the site
-        which has spent most on this run by now, at the δ of `privacy`, for this run alone.
+        which has spent most on this run by now, at the δ of `privacy`, for this run alone and what
+        it was forked from. The last row holds all that was spent, rewound rounds included.
         """
         dearest = self._dearest()
         lines = []
@@ -279,8 +288,9 @@ class Training:
                 f"held_out_{model.score}": held_out.get(model.score, np.nan),
             }
             if self.privacy is not None:
-                charges = _charges(self.rounds[: position + 1], dearest)
-                line["epsilon"] = epsilon_spent(charges, self.privacy.delta)
+                last = position == len(self.rounds) - 1
+                spent = self._charges if last else self._charges[: done.charged]
+                line["epsilon"] = epsilon_spent(_of(dearest, spent), self.privacy.delta)
             lines.append(line)
         index = pd.RangeIndex(len(lines), name="round")
         return pd.DataFrame(lines, index=index).astype({"sites": int, "bytes": int})
@@ -295,8 +305,8 @@ class Training:
         if self.privacy is None:
             return None
         delta = self.privacy.delta
-        sites = sorted({site for done in self.rounds for site in done.charges})
-        spent = {site: epsilon_spent(_charges(self.rounds, site), delta) for site in sites}
+        sites = sorted({site for charged in self._charges for site in charged})
+        spent = {site: epsilon_spent(_of(site, self._charges), delta) for site in sites}
         return max(sites, key=lambda site: spent[site], default=None)
 
     def plot(self) -> go.Figure:
@@ -340,7 +350,6 @@ class Training:
             self._coordinator,
             self.id,
             self.problem,
-            self.strategy,
             self.rounds,
             permutations=permutations,
         )
@@ -399,7 +408,8 @@ class Training:
             privacy=self.privacy,
             evaluate=self._evaluate,
             rounds=self.rounds,
-            asked=self._asked,
+            charges=self._charges,
+            inherited=self._inherited,
         )
         write_save(Path(path), save, overwrite=overwrite)
         return Path(path)
@@ -415,8 +425,8 @@ class Training:
         )
 
 
-def _charges(rounds: tuple[Round, ...], site: str | None) -> list[Event]:
-    return [done.charges[site] for done in rounds if site is not None and site in done.charges]
+def _of(site: str | None, charges: tuple[dict[str, Event], ...]) -> list[Event]:
+    return [charged[site] for charged in charges if site is not None and site in charged]
 
 
 def check_private(strategy: Strategy, privacy: RecordDP | None) -> None:

@@ -82,9 +82,9 @@ class LogisticRegression(
 
     def sums(self, parameters: Parameters, x: Array, y: Target) -> dict[str, float]:
         """Summed log loss, and rows whose class is the more probable one."""
-        right = (self._margins(parameters, x) > 0) == (y == 1)
-        loss = self.losses(parameters, x, y).sum()
-        return {"loss": float(loss), "correct": float(right.sum())}
+        margins = self._margins(parameters, x)
+        right = (margins > 0) == (y == 1)
+        return {"loss": float(_log_losses(margins, y).sum()), "correct": float(right.sum())}
 
     def _margins(self, parameters: Parameters, x: Array) -> Array:
         margins: Array = x @ parameters["coef"] + parameters["intercept"]
@@ -92,9 +92,7 @@ class LogisticRegression(
 
     def losses(self, parameters: Parameters, x: Array, y: Target) -> Array:
         """Negative log-likelihood of each row, in nats."""
-        margins = self._margins(parameters, x)
-        losses: Array = np.logaddexp(0.0, np.where(y == 1, -margins, margins))
-        return losses
+        return _log_losses(self._margins(parameters, x), y)
 
     def scores(self, parameters: Parameters, x: Array) -> Array:
         """Probabilities of both classes."""
@@ -129,9 +127,16 @@ class LogisticRegression(
         from sklearn.linear_model import LogisticRegression as Estimator
 
         final = Estimator(C=self.C)
-        final.classes_ = np.array(space.schema.classes)
-        final.coef_ = np.array(parameters["coef"])[None, :]
-        final.intercept_ = np.array(parameters["intercept"]).reshape(1)
+        # scikit-learn sorts the classes; where the declared order differs, the sign turns.
+        final.classes_ = np.sort(space.schema.classes)
+        sign = 1.0 if final.classes_[1] == space.schema.classes[1] else -1.0
+        final.coef_ = sign * np.array(parameters["coef"])[None, :]
+        final.intercept_ = sign * np.array(parameters["intercept"]).reshape(1)
         final.n_iter_ = np.array([n_iter], dtype=np.int32)
         final.n_features_in_ = len(space.names)
         return as_pipeline(space, final, n_samples=n_samples)
+
+
+def _log_losses(margins: Array, y: Target) -> Array:
+    losses: Array = np.logaddexp(0.0, np.where(y == 1, -margins, margins))
+    return losses

@@ -7,9 +7,25 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Array", "Parameters", "weighted_mean"]
+__all__ = ["Array", "Parameters", "is_finite_array", "weighted_mean"]
 
 Array = NDArray[np.float64]
+
+
+def is_finite_array(value: object, shape: tuple[int, ...]) -> bool:
+    """Whether `value` is a float64 array of this shape without NaN or infinity.
+
+    Examples
+    --------
+    >>> is_finite_array(np.zeros(2), (2,)), is_finite_array(np.array(["a"]), (1,))
+    (True, False)
+    """
+    return (
+        isinstance(value, np.ndarray)
+        and value.dtype == np.float64
+        and value.shape == shape
+        and bool(np.isfinite(value).all())
+    )
 
 
 class Parameters(Mapping[str, Array]):
@@ -91,8 +107,7 @@ class Parameters(Mapping[str, Array]):
     def fits(self, pattern: Parameters) -> bool:
         """Whether names and shapes are those of `pattern` and all values are finite."""
         return list(self) == list(pattern) and all(
-            self[name].shape == pattern[name].shape and bool(np.isfinite(self[name]).all())
-            for name in self
+            is_finite_array(self[name], pattern[name].shape) for name in self
         )
 
     def norm(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -11,10 +11,10 @@ import pandas as pd
 
 from fedlab.errors import DataError, SchemaError
 
-__all__ = ["Column", "Label", "Schema", "agree", "read_schema"]
+__all__ = ["Column", "Label", "Schema", "agree", "check_ranges", "read_schema"]
 
-Label = bool | int | float | str
-MAXIMUM_CLASSES = 50
+Label = bool | int | str
+MAXIMUM_CLASSES = 2
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -40,7 +40,8 @@ class Column(msgspec.Struct, frozen=True):
 class Schema(msgspec.Struct, frozen=True):
     """The columns of a table of patients, its target and the classes the target takes.
 
-    A target of numbers that are fractions, or of many values, has no classes.
+    A target of numbers has classes only where they are two whole ones; otherwise it is read as
+    numbers. More classes are declared, as categories.
     """
 
     columns: tuple[Column, ...]
@@ -89,14 +90,7 @@ def _read_column(values: pd.Series, bounds: tuple[float, float] | None, site: st
             site=site,
         )
     if isinstance(values.dtype, pd.CategoricalDtype):
-        if not all(isinstance(category, str) for category in values.cat.categories):
-            raise DataError(
-                f"The categories of column {name!r} must be text.",
-                f"categories of dtype {values.cat.categories.dtype}",
-                "Rename them, e.g. frame[name].cat.rename_categories(str).",
-                site=site,
-            )
-        return Column(name, "category", tuple(values.cat.categories))
+        return Column(name, "category", _category_names(values, site))
     if not pd.api.types.is_numeric_dtype(values.dtype) or values.dtype.kind == "c":
         raise DataError(
             f"Column {name!r} must hold numbers or declared categories.",
@@ -113,14 +107,28 @@ def _read_column(values: pd.Series, bounds: tuple[float, float] | None, site: st
             site=site,
         )
     low, high = (None, None) if bounds is None else (float(bounds[0]), float(bounds[1]))
-    if low is not None and high is not None and not -np.inf < low < high < np.inf:
-        raise DataError(
-            f"The range of column {name!r} must be finite and rise.",
-            f"({low:g}, {high:g})",
-            f"Pass e.g. ranges={{{name!r}: (0, 120)}}.",
-            site=site,
-        )
     return Column(name, "number", low=low, high=high)
+
+
+def check_ranges(frame: pd.DataFrame, ranges: Mapping[str, tuple[float, float]], site: str) -> None:
+    """Raise DataError unless each range belongs to a column and is a finite pair that rises."""
+    for name, bounds in ranges.items():
+        if name not in frame.columns:
+            raise DataError(
+                "A range must belong to a column.",
+                f"{name!r}, which the table does not have",
+                "Correct the name.",
+                site=site,
+            )
+        pair = isinstance(bounds, Sequence) and len(bounds) == 2
+        numeric = pair and all(isinstance(bound, int | float) for bound in bounds)
+        if not numeric or not -np.inf < bounds[0] < bounds[1] < np.inf:
+            raise DataError(
+                f"The range of column {name!r} must be two finite numbers that rise.",
+                f"{bounds!r}",
+                f"Pass e.g. ranges={{{name!r}: (0, 120)}}.",
+                site=site,
+            )
 
 
 def _classes(values: pd.Series, site: str) -> tuple[Label, ...]:
@@ -133,41 +141,39 @@ def _classes(values: pd.Series, site: str) -> tuple[Label, ...]:
             site=site,
         )
     if isinstance(values.dtype, pd.CategoricalDtype):
-        return tuple(str(category) for category in values.cat.categories)
-    distinct = values.unique()
-    numeric = pd.api.types.is_numeric_dtype(values.dtype)
-    if numeric and not np.isfinite(values.to_numpy(dtype=np.float64)).all():
+        return _category_names(values, site)
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return (False, True)
+    if not pd.api.types.is_numeric_dtype(values.dtype) or values.dtype.kind == "c":
+        raise DataError(
+            f"The target {name!r} must hold numbers, booleans or declared categories.",
+            f"dtype {values.dtype}",
+            f"Pass categories={{{name!r}: [...]}} with the list of its classes (which is not read "
+            "from the rows, since that would tell rare values).",
+            site=site,
+        )
+    distinct = np.unique(values.to_numpy(dtype=np.float64))
+    if not np.isfinite(distinct).all():
         raise DataError(
             f"The target {name!r} must be finite.",
             "infinite values",
             "Drop those rows before making the site.",
             site=site,
         )
-    if numeric and (len(distinct) > MAXIMUM_CLASSES or not _whole(distinct)):
+    if len(distinct) > MAXIMUM_CLASSES or not np.equal(distinct, np.round(distinct)).all():
         return ()
-    if len(distinct) > MAXIMUM_CLASSES:
+    return tuple(int(value) for value in distinct)
+
+
+def _category_names(values: pd.Series, site: str) -> tuple[str, ...]:
+    if not all(isinstance(category, str) for category in values.cat.categories):
         raise DataError(
-            f"The target {name!r} must have at most {MAXIMUM_CLASSES} classes.",
-            f"{len(distinct)} distinct values",
-            "Choose a target with few classes, or cut this one into classes.",
+            f"The categories of column {str(values.name)!r} must be text.",
+            f"categories of dtype {values.cat.categories.dtype}",
+            "Rename them, e.g. frame[name].cat.rename_categories(str).",
             site=site,
         )
-    if set(distinct) <= {0, 1} and not pd.api.types.is_bool_dtype(values.dtype):
-        return (0, 1)
-    if pd.api.types.is_bool_dtype(values.dtype):
-        return (False, True)
-    return tuple(sorted(_label(value) for value in distinct))
-
-
-def _whole(distinct: Iterable[object]) -> bool:
-    return all(not isinstance(value, float) or value.is_integer() for value in distinct)
-
-
-def _label(value: object) -> Label:
-    plain = value.item() if isinstance(value, np.generic) else value
-    if isinstance(plain, float) and plain.is_integer():
-        return int(plain)
-    return plain if isinstance(plain, bool | int | float) else str(plain)
+    return tuple(values.cat.categories)
 
 
 def agree(schemas: Mapping[str, Schema]) -> Schema:
@@ -188,23 +194,34 @@ def agree(schemas: Mapping[str, Schema]) -> Schema:
     columns = tuple(
         _widest([_named(schemas[site], column.name) for site in sites]) for column in first.columns
     )
-    labels = {label: None for site in sites for label in schemas[site].classes}
-    if len({isinstance(label, str) for label in labels}) > 1:
+    return Schema(columns, first.target, _all_classes(schemas))
+
+
+def _all_classes(schemas: Mapping[str, Schema]) -> tuple[Label, ...]:
+    """Classes of all sites; of two, the last is the positive one.
+
+    They stand in the order that all sites declare, or sorted where sites declare different lists.
+    """
+    lists = {schema.classes for schema in schemas.values()}
+    labels = [label for site in sorted(schemas) for label in schemas[site].classes]
+    kinds = {
+        "booleans" if isinstance(each, bool) else "text" if isinstance(each, str) else "numbers"
+        for each in labels
+    }
+    if not all(lists):
+        kinds.add("numbers")
+    if len(kinds) > 1:
+        target = next(iter(schemas.values())).target
         raise SchemaError(
-            f"The target {first.target!r} must have labels of one type.",
-            "numbers at some sites and text at others",
+            f"The target {target!r} must have labels of one type.",
+            f"{' at some sites and '.join(sorted(kinds))} at others",
             "Use the same labels everywhere.",
         )
-    if not all(schema.classes for schema in schemas.values()):
-        if any(isinstance(label, str) for label in labels):
-            raise SchemaError(
-                f"The target {first.target!r} must be of one type.",
-                "numbers at some sites and text at others",
-                "Use the same labels everywhere.",
-            )
-        return Schema(columns, first.target, ())
-    declared = first.classes if set(labels) == set(first.classes) else tuple(sorted(labels))
-    return Schema(columns, first.target, declared)
+    if not all(lists) and kinds <= {"numbers"}:
+        return ()
+    if kinds == {"numbers"} and set(labels) <= {0, 1}:
+        return (0, 1)
+    return lists.pop() if len(lists) == 1 else tuple(sorted(set(labels)))
 
 
 def _named(schema: Schema, name: str) -> Column:
@@ -253,8 +270,8 @@ def _compare(reference: str, expected: Schema, site: str, found: Schema) -> None
         if other.categories != column.categories:
             same = sorted(other.categories) == sorted(column.categories)
             raise differ(
-                f"Column {column.name!r} must declare the categories of site {reference!r}: "
-                f"{list(column.categories)}.",
-                f"{'another order' if same else 'another list'}: {list(other.categories)}",
+                f"Column {column.name!r} must declare the {len(column.categories)} categories of "
+                f"site {reference!r}.",
+                f"{len(other.categories)} categories in another {'order' if same else 'list'}",
                 f"Pass categories={{{column.name!r}: [...]}} with one list at every site.",
             )

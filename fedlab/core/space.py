@@ -10,7 +10,7 @@ import pandas as pd
 
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.schema import Column, Schema
-from fedlab.errors import PrivacyError
+from fedlab.errors import DataError, PrivacyError
 
 __all__ = ["Space", "from_moments", "from_ranges", "numbers", "targets", "unscaled"]
 
@@ -90,7 +90,14 @@ def targets(values: pd.Series, schema: Schema, reads: Literal["classes", "number
         return values.to_numpy(dtype=np.float64)
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(str)
-    return pd.Index(list(schema.classes)).get_indexer(pd.Index(values)).astype(np.int64)
+    codes = pd.Index(list(schema.classes)).get_indexer(pd.Index(values)).astype(np.int64)
+    if (codes < 0).any():
+        raise DataError(
+            f"Every row must have one of the {len(schema.classes)} classes of {schema.target!r}.",
+            f"{int((codes < 0).sum())} rows with another",
+            "Use the same labels at every site.",
+        )
+    return codes
 
 
 def unscaled(schema: Schema) -> Space:

@@ -105,7 +105,14 @@ def decode(data: bytes, kind: type[T]) -> T:
         )
     try:
         return msgspec.msgpack.decode(data, type=kind, dec_hook=_read)
-    except (msgspec.DecodeError, TypeError, ValueError, KeyError, AttributeError) as error:
+    except (
+        msgspec.DecodeError,
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise MessageError(
             f"A message must be a valid {getattr(kind, '__name__', 'value')}.",
             f"bytes that fail to read ({type(error).__name__})",

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from fedlab.core.wire import decode, encode
-from fedlab.errors import TrainingError
+from fedlab.errors import MessageError, TrainingError
 from fedlab.queries import Reply, Request
 from fedlab.site import Site
 
@@ -66,7 +66,13 @@ class InProcessConnection:
         """Ask each site, some at once where the engine has threads."""
 
         def carry(request: Request) -> Reply:
-            site = self.by_name[request.site]
+            site = self.by_name.get(request.site)
+            if site is None:
+                raise MessageError(
+                    "A request must be for a site of this connection.",
+                    f"{request.site!r}",
+                    "Ask one of the federation's sites.",
+                )
             if not self.engine.wire:
                 return site.answer(request)
             arrived = decode(encode(request), Request)

@@ -7,13 +7,19 @@ The library is imported on first use, since most sessions never account.
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 from fedlab.errors import PrivacyError
 from fedlab.privacy.events import Event, RecordDP, Releases
+
+MOST_NOISE = 1e4
+# Loss distributions grow with ε until they take half a minute; Rényi DP then errs to more noise.
+MOST_EXACT = 20.0
 
 __all__ = ["calibrate", "epsilon_bound", "epsilon_spent"]
 
@@ -53,7 +59,19 @@ def _by_pld(events: tuple[Event, ...], delta: float) -> float:
 def _by_rdp(events: tuple[Event, ...], delta: float) -> float:
     from dp_accounting import rdp
 
-    return _compose(rdp.RdpAccountant(), events, delta)
+    with _quiet():
+        return _compose(rdp.RdpAccountant(), events, delta)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the Rényi accountant, which warns of single orders that it then leaves out."""
+    logger = logging.getLogger("absl")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def epsilon_spent(events: Iterable[Event], delta: float) -> float:
@@ -76,7 +94,6 @@ def epsilon_bound(events: Iterable[Event], delta: float) -> float:
     return _by_rdp(merged, delta) if merged else 0.0
 
 
-@lru_cache(maxsize=1024)
 def calibrate(privacy: RecordDP, releases: Releases) -> float:
     """Smallest noise multiplier with which all rounds of `releases` keep the promise.
 
@@ -91,28 +108,46 @@ def calibrate(privacy: RecordDP, releases: Releases) -> float:
     >>> round(z, 2)
     10.92
     """
-    import dp_accounting
-    from dp_accounting import pld
-
     total = releases.count * privacy.rounds
-
-    def event(noise_multiplier: float) -> Any:
-        return dp_accounting.SelfComposedDpEvent(
-            _mechanism(noise_multiplier, releases.sampling_rate), total
-        )
-
-    try:
-        found = float(
-            dp_accounting.calibrate_dp_mechanism(
-                pld.PLDAccountant, event, privacy.epsilon, privacy.delta, tol=1e-4
-            )
-        )
-    except dp_accounting.mechanism_calibration.NoBracketIntervalFoundError:
-        found = math.inf
-    if found > 1e4:
+    found = _calibrated(privacy.epsilon, privacy.delta, total, releases.sampling_rate)
+    if found > MOST_NOISE:
         raise PrivacyError(
-            "A noise multiplier of at most 10,000 must keep the promise.",
+            f"A noise multiplier of at most {MOST_NOISE:,.0f} must keep the promise.",
             f"epsilon={privacy.epsilon:g}, delta={privacy.delta:g} over {total} releases",
             "Raise epsilon or delta, or ask for fewer rounds.",
         )
     return found
+
+
+@lru_cache(maxsize=1024)
+def _calibrated(epsilon: float, delta: float, count: int, sampling_rate: float) -> float:
+    """Noise multiplier, infinite when there is none."""
+    import dp_accounting
+    from dp_accounting import pld, rdp
+
+    def event(noise_multiplier: float) -> Any:
+        return dp_accounting.SelfComposedDpEvent(_mechanism(noise_multiplier, sampling_rate), count)
+
+    def search(accountant: Any, bracket: Any) -> float:
+        found = dp_accounting.calibrate_dp_mechanism(
+            accountant, event, epsilon, delta, bracket_interval=bracket, tol=1e-4
+        )
+        return float(found)
+
+    nowhere = (dp_accounting.mechanism_calibration.NoBracketIntervalFoundError, ValueError)
+    try:
+        with _quiet():
+            anywhere = dp_accounting.LowerEndpointAndGuess(0.0, 1.0)
+            enough = search(rdp.RdpAccountant, anywhere)
+    except nowhere:
+        return math.inf
+    if enough > MOST_NOISE or epsilon > MOST_EXACT:
+        return enough
+    # Rényi DP is quick and errs a little to more noise, so the slower search begins just below it.
+    for share in (0.85, 0.5, 0.1):
+        try:
+            below = dp_accounting.ExplicitBracketInterval(share * enough, enough)
+            return search(pld.PLDAccountant, below)
+        except nowhere:
+            continue
+    return enough

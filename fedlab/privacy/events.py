@@ -38,6 +38,14 @@ class Event(msgspec.Struct, frozen=True):
     sampling_rate: float = 1.0
     count: int = 1
 
+    def __post_init__(self) -> None:
+        if not (self.noise_multiplier > 0 and 0 < self.sampling_rate <= 1 and self.count >= 1):
+            raise PrivacyError(
+                "An event needs a positive noise multiplier, a sampling rate up to 1, and a count.",
+                f"{self.noise_multiplier:g}, {self.sampling_rate:g} and {self.count}",
+                "Charge what was released.",
+            )
+
 
 class RecordDP(msgspec.Struct, frozen=True, kw_only=True):
     """Record-level (ε, δ)-differential privacy of a number of rounds, kept by each site.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +11,8 @@ from fedlab.core.parameters import Array
 from fedlab.errors import PrivacyError
 
 __all__ = ["Noise", "system_noise", "teaching_noise"]
+
+GRID = -40
 
 Noise = Callable[[Array, float], Array]
 
@@ -40,8 +43,8 @@ def teaching_noise(random: np.random.Generator) -> Noise:
 def system_noise(values: Array, scale: float) -> Array:
     """Noise from OpenDP's sampler on the operating system's entropy.
 
-    The sampler is exact and releases multiples of a power of two, so that the last bits of a float
-    tell nothing (Mironov 2012; Canonne, Kamath and Steinke 2020).
+    The sampler is exact and releases multiples of a power of two about 2^-40 of the scale, so that
+    the last bits of a float tell nothing (Mironov 2012; Canonne, Kamath and Steinke 2020).
 
     Parameters
     ----------
@@ -56,7 +59,10 @@ def system_noise(values: Array, scale: float) -> Array:
         return exact
     dp.enable_features("contrib")
     measure = dp.m.make_gaussian(
-        dp.vector_domain(dp.atom_domain(T=float, nan=False)), dp.l2_distance(T=float), scale=scale
+        dp.vector_domain(dp.atom_domain(T=float, nan=False), size=exact.size),
+        dp.l2_distance(T=float),
+        scale=scale,
+        k=math.floor(math.log2(scale)) + GRID,
     )
     noisy = measure(exact.ravel().tolist())
     return np.array(noisy, dtype=np.float64).reshape(exact.shape)

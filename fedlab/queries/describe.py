@@ -13,7 +13,7 @@ from fedlab.queries.query import Answer, Context, Query, Rows
 __all__ = ["Describe", "Description"]
 
 
-class Description(Answer, msgspec.Struct, frozen=True, tag=True, kw_only=True):
+class Description(Answer, msgspec.Struct, frozen=True, eq=False, tag=True, kw_only=True):
     """What a site declares of itself, as public metadata.
 
     Attributes

@@ -25,7 +25,7 @@ __all__ = ["LocalFit", "Update"]
 Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
-class Update(Answer, msgspec.Struct, frozen=True, tag=True):
+class Update(Answer, msgspec.Struct, frozen=True, eq=False, tag=True):
     """Parameters after local training minus those before."""
 
     delta: Parameters
@@ -59,6 +59,11 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     epochs: int = 1
     steps: int | None = None
 
+    def __post_init__(self) -> None:
+        for count in (self.batch_size, self.epochs, self.steps):
+            if count is not None and count < 1:
+                raise ValueError("batch_size, epochs and steps must be at least 1")
+
     def _batch(self, n_rows: int) -> int:
         return n_rows if self.batch_size is None else min(self.batch_size, n_rows)
 
@@ -83,7 +88,9 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         self, at: Parameters, x: Array, y: Target, context: Context, privacy: RecordDP
     ) -> Parameters:
         gradients = self.model.row_gradients(at, x, y)
-        norms = np.linalg.norm(gradients, axis=1, keepdims=True)
+        # A gradient too long to square has infinite length, and is clipped to nothing.
+        with np.errstate(over="ignore"):
+            norms = np.linalg.norm(gradients, axis=1, keepdims=True)
         factors = np.minimum(1.0, privacy.clipping_norm / np.maximum(norms, 1e-300))
         total: Array = (gradients * factors).sum(axis=0)
         return at.like(context.release(total, sensitivity=privacy.clipping_norm))

@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from fedlab.core.parameters import Array
+from fedlab.core.parameters import Array, is_finite_array
 from fedlab.core.schema import Schema
 from fedlab.core.space import numbers
 from fedlab.privacy import Releases
@@ -16,7 +16,7 @@ from fedlab.queries.query import Answer, Context, Query, Rows
 __all__ = ["MomentSums", "Moments"]
 
 
-class MomentSums(Answer, msgspec.Struct, frozen=True, tag=True):
+class MomentSums(Answer, msgspec.Struct, frozen=True, eq=False, tag=True):
     """Count, sum and sum of squares of ``x - center``, each ``(n_numbers,)``."""
 
     count: Array
@@ -50,8 +50,12 @@ class Moments(Query, msgspec.Struct, frozen=True, tag=True):
         return None
 
     def accepts(self, answer: Answer) -> bool:
-        """Three finite vectors of one entry a column."""
-        return isinstance(answer, MomentSums) and all(
-            part.shape == self.center.shape and bool(np.isfinite(part).all())
-            for part in (answer.count, answer.total, answer.squares)
+        """Three finite vectors of one entry a column; counts and squares are not negative."""
+        return (
+            isinstance(answer, MomentSums)
+            and all(
+                is_finite_array(part, self.center.shape)
+                for part in (answer.count, answer.total, answer.squares)
+            )
+            and bool((answer.count >= 0).all() and (answer.squares >= 0).all())
         )

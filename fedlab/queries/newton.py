@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import msgspec
-import numpy as np
 
 from fedlab.core.model import Differentiable
-from fedlab.core.parameters import Array, Parameters
+from fedlab.core.parameters import Array, Parameters, is_finite_array
 from fedlab.core.space import Space
 from fedlab.privacy import Releases
 from fedlab.queries.query import Answer, Context, Query, Rows
@@ -16,7 +16,7 @@ from fedlab.queries.query import Answer, Context, Query, Rows
 __all__ = ["NewtonStep", "Slope"]
 
 
-class Slope(Answer, msgspec.Struct, frozen=True, tag=True, kw_only=True):
+class Slope(Answer, msgspec.Struct, frozen=True, eq=False, tag=True, kw_only=True):
     """Loss, gradient and Hessian of a site's summed loss."""
 
     loss: float
@@ -51,8 +51,7 @@ class NewtonStep(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         size = self.parameters.vector.size
         return (
             isinstance(answer, Slope)
-            and np.isfinite(answer.loss)
+            and math.isfinite(answer.loss)
             and answer.gradient.fits(self.parameters)
-            and answer.hessian.shape == (size, size)
-            and bool(np.isfinite(answer.hessian).all())
+            and is_finite_array(answer.hessian, (size, size))
         )

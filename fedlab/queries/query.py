@@ -17,7 +17,7 @@ import pandas as pd
 from fedlab.core.parameters import Array
 from fedlab.core.seeds import generator
 from fedlab.core.space import Space, Target, targets
-from fedlab.core.wire import Open
+from fedlab.core.wire import Open, encode
 from fedlab.errors import PrivacyError
 from fedlab.privacy import Noise, RecordDP, Releases
 
@@ -27,9 +27,15 @@ Split = Literal["train", "test"]
 
 
 class Answer(Open):
-    """What a site sends back: arrays of agreed shapes."""
+    """What a site sends back: arrays of agreed shapes, equal when their bytes are."""
 
     __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and encode(self) == encode(other)
+
+    def __hash__(self) -> int:
+        return hash(encode(self))
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,6 +123,18 @@ class Context:
             )
         self.released += 1
         return self.noise(values, self.noise_multiplier * sensitivity)
+
+    def close(self) -> None:
+        """Raise PrivacyError unless the answer was released as often as it was charged for.
+
+        An answer under privacy that never passed `release` would leave as it is.
+        """
+        if self.privacy is not None and self.released != self.allowed:
+            raise PrivacyError(
+                "A query must make the releases it announced.",
+                f"{self.released} of {self.allowed}",
+                "Correct the query's `releases`.",
+            )
 
 
 class Query(Open):

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from fedlab.core.model import Classifier, Model
-from fedlab.core.parameters import Array, Parameters
+from fedlab.core.parameters import Array, Parameters, is_finite_array
 from fedlab.core.space import Space
 from fedlab.privacy import Releases
 from fedlab.queries.query import Answer, Context, Query, Rows, Split
@@ -19,7 +19,7 @@ __all__ = ["Score", "ScoreHistogram", "Tally"]
 MAXIMUM_BINS = 1000
 
 
-class Tally(Answer, msgspec.Struct, frozen=True, tag=True):
+class Tally(Answer, msgspec.Struct, frozen=True, eq=False, tag=True):
     """Named sums over rows, one entry for each candidate that was judged."""
 
     sums: dict[str, Array]
@@ -28,8 +28,8 @@ class Tally(Answer, msgspec.Struct, frozen=True, tag=True):
 def _fits(answer: Answer, shapes: dict[str, tuple[int, ...]]) -> bool:
     return (
         isinstance(answer, Tally)
-        and {name: values.shape for name, values in answer.sums.items()} == shapes
-        and all(bool(np.isfinite(values).all()) for values in answer.sums.values())
+        and answer.sums.keys() == shapes.keys()
+        and all(is_finite_array(answer.sums[name], shape) for name, shape in shapes.items())
     )
 
 

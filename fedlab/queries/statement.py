@@ -23,7 +23,7 @@ class StatementLine(msgspec.Struct, frozen=True):
     noise: str
 
 
-class Statement(Answer, msgspec.Struct, frozen=True, tag=True, kw_only=True):
+class Statement(Answer, msgspec.Struct, frozen=True, eq=False, tag=True, kw_only=True):
     """A site's ledger, summed up.
 
     Attributes

@@ -15,7 +15,7 @@ from fedlab.queries.query import Answer, Context, Query, Rows
 __all__ = ["Statistics", "Sums"]
 
 
-class Sums(Answer, msgspec.Struct, frozen=True, tag=True):
+class Sums(Answer, msgspec.Struct, frozen=True, eq=False, tag=True):
     """A site's sums, named as the model names them."""
 
     values: Parameters

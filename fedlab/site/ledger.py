@@ -53,10 +53,10 @@ class Ledger:
                 self._permit(entry, entry.event, policy)
             if rehearsal:
                 return
-            event = entry.event or Event(0.0)
-            cost: tuple[Any, ...] = (event.noise_multiplier, event.sampling_rate, event.count)
-            if entry.event is None:
-                cost = (None, None, 1)
+            event = entry.event
+            cost: tuple[Any, ...] = (None, None, 1)
+            if event is not None:
+                cost = (event.noise_multiplier, event.sampling_rate, event.count)
             connection.execute(
                 "INSERT INTO spend (time, run, round, query, purpose, noise_multiplier,"
                 " sampling_rate, count, noise) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

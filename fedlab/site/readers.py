@@ -36,14 +36,7 @@ def read_table(data: pd.DataFrame | str | Path, site: str) -> pd.DataFrame:
         raise DataError(
             "Columns must have names.", "a column whose name is not text", "Name it.", site=site
         )
-    repeated = sorted(set(frame.columns[frame.columns.duplicated()]))
-    if repeated:
-        raise DataError(
-            "Names of columns must be unique.",
-            f"{', '.join(map(repr, repeated))} more than once",
-            "Rename or drop one.",
-            site=site,
-        )
+    _check_unique(list(frame.columns), site)
     if frame.empty:
         raise DataError(
             "A site needs at least one row.",
@@ -65,16 +58,44 @@ def _read_file(path: Path, site: str) -> pd.DataFrame:
         )
     if not path.is_file():
         raise DataError("The data file must exist.", repr(path.name), "Check the path.", site=site)
-    try:
-        return pd.read_csv(path) if kind == ".csv" else pd.read_parquet(path)
-    except Exception as error:
-        # The parser's own message may quote the row it stumbled on.
+    frame, names, fault = _parsed(path, kind)
+    if frame is None:
         raise DataError(
             f"The data file must be readable as {kind[1:]}.",
-            f"{path.name!r}, which fails with {type(error).__name__}",
+            f"{path.name!r}, which fails with {fault}",
             "Open it in another program and repair it.",
             site=site,
-        ) from None
+        )
+    _check_unique(names, site)
+    return frame
+
+
+def _parsed(path: Path, kind: str) -> tuple[pd.DataFrame | None, list[str], str]:
+    """The table and its names as written, or the class of error that reading it ends in.
+
+    The parser's own error may quote the row it stumbled on, so it is not raised from, nor kept as
+    context: it ends here.
+    """
+    try:
+        if kind == ".parquet":
+            frame = pd.read_parquet(path)
+            return frame, [str(name) for name in frame.columns], ""
+        # pandas renames a repeated column, so names are read as they stand.
+        head = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
+        return pd.read_csv(path), head.iloc[0].tolist(), ""
+    except Exception as error:
+        return None, [], type(error).__name__
+
+
+def _check_unique(names: Sequence[str], site: str) -> None:
+    repeated = sum(names.count(name) > 1 for name in set(names))
+    if repeated:
+        raise DataError(
+            "Names of columns must be unique.",
+            f"{repeated} that stand more than once",
+            "Rename or drop one, and check that a file begins with a line of names.",
+            site=site,
+        )
 
 
 def declare_categories(
@@ -97,6 +118,13 @@ def declare_categories(
                 site=site,
             )
         listed = [str(category) for category in declared]
+        if isinstance(declared, str) or len(set(listed)) < len(listed) or not listed:
+            raise DataError(
+                f"The categories of column {name!r} must be a list of different texts.",
+                "a text" if isinstance(declared, str) else f"{len(listed)} with repeats or none",
+                f"Pass e.g. categories={{{name!r}: ['no', 'yes']}}.",
+                site=site,
+            )
         text = frame[name].astype("str").where(frame[name].notna())
         unknown = int((text.notna() & ~text.isin(listed)).sum())
         if unknown:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from fedlab.core.blas import one_thread
-from fedlab.core.schema import Schema, read_schema
+from fedlab.core.schema import Schema, check_ranges, read_schema
 from fedlab.errors import DataError, PrivacyError, RefusedError
 from fedlab.privacy import Event, calibrate, system_noise, teaching_noise
 from fedlab.queries import (
@@ -17,7 +16,6 @@ from fedlab.queries import (
     Context,
     Describe,
     Description,
-    Query,
     ReadLedger,
     Refusal,
     Reply,
@@ -104,18 +102,11 @@ class Site:
         if target not in frame.columns:
             raise DataError(
                 "The target must be a column of the table.",
-                f"{target!r}, while the columns are {', '.join(map(repr, frame.columns))}",
-                "Pass the name of one of them.",
+                f"{target!r}, which is none of its {len(frame.columns)} columns",
+                "Check the name, and that a file begins with a line of names.",
                 site=name,
             )
-        for column in ranges or {}:
-            if column not in frame.columns:
-                raise DataError(
-                    "A range must belong to a column.",
-                    f"{column!r}, which the table does not have",
-                    "Correct the name.",
-                    site=name,
-                )
+        check_ranges(frame, ranges or {}, name)
         self._schema = read_schema(frame, target, ranges or {}, name)
         train, test = split_rows(frame[target], test_size, seed, name)
         self._card = {"train": len(train), "test": len(test)}
@@ -127,7 +118,7 @@ class Site:
             )
             for split, part in (("train", train), ("test", test))
         }
-        self._home = None if home is None else Path(home)
+        self._store = Store(None if home is None else Path(home), name)
 
     def __repr__(self) -> str:
         columns = len(self._schema.columns)
@@ -135,10 +126,6 @@ class Site:
             f"Site({self.name!r}, {self._card['train']} training rows, "
             f"{self._card['test']} held out, {columns} feature{'s' * (columns != 1)})"
         )
-
-    @cached_property
-    def _store(self) -> Store:
-        return Store(self._home, self.name)
 
     @property
     def ledger(self) -> Ledger:
@@ -161,25 +148,25 @@ class Site:
         Whether to answer is decided, and the cost written down, before a row is read. An error of
         the computation leaves as the name of its class, since its text may quote a row.
         """
-        rows = self._card[request.query.split] if request.query.reads_rows else 0
+        query = request.query
+        rows = self._card[query.split] if query.reads_rows else 0
         event: Event | None = None
+        answer: Answer | None = None
+        refusal: Refusal | None = None
+        outcome = "interrupted"
         try:
             self._verify(request)
             event = self._permit(request, rows)
-            answer = None if request.rehearsal else self._compute(request, event)
-            outcome, refusal = "rehearsed" if request.rehearsal else "answered", None
+            if request.rehearsal:
+                outcome, event = "rehearsed", None
+            else:
+                answer, refusal = self._compute(request, event)
+                outcome = "answered" if refusal is None else refusal.code
         except RefusedError as error:
-            answer, outcome = None, error.code
+            outcome = error.code
             refusal = Refusal(error.code, error.rule, error.came, error.remedy)
-        except Exception as error:
-            answer, outcome = None, "failed"
-            refusal = Refusal(
-                "failed",
-                "The site could not compute the answer.",
-                f"{type(error).__name__} in {type(request.query).__name__}",
-                "Ask the site; its text stays there since it may quote rows.",
-            )
-        self.audit.record(request, outcome)
+        finally:
+            self.audit.record(request, outcome)
         return Reply(
             site=self.name,
             round=request.round,
@@ -198,6 +185,14 @@ class Site:
                 code="misaddressed",
             )
         space = getattr(request.query, "space", None)
+        declared = isinstance(request.query, Describe | ReadLedger)
+        if not request.query.reads_rows and not declared:
+            raise RefusedError(
+                "Only a description and a statement are answered without a policy's leave.",
+                type(request.query).__name__,
+                "Say that the query reads rows.",
+                code="unfit",
+            )
         asked = getattr(request.query, "schema", None) if space is None else space.schema
         if asked is not None and not self._has(asked):
             raise RefusedError(
@@ -263,13 +258,26 @@ class Site:
             raise RefusedError(error.rule, error.came, error.remedy, code="budget") from None
         return Event(noise_multiplier, releases.sampling_rate, releases.count)
 
-    def _compute(self, request: Request, event: Event | None) -> Answer:
+    def _compute(
+        self, request: Request, event: Event | None
+    ) -> tuple[Answer | None, Refusal | None]:
+        try:
+            return self._answer(request, event), None
+        # Whatever it is, its text may quote a row: only the name of its class leaves.
+        except Exception as error:
+            return None, Refusal(
+                "failed",
+                "The site could not compute the answer.",
+                f"{type(error).__name__} in {type(request.query).__name__}",
+                "Ask the site; its text stays there since it may quote rows.",
+            )
+
+    def _answer(self, request: Request, event: Event | None) -> Answer:
         if isinstance(request.query, Describe):
             return self._describe()
         if isinstance(request.query, ReadLedger):
             return self.ledger.statement(self.policy)
-        purpose = (request.seed, request.round, self.name)
-        context = Context(purpose)
+        context = Context((request.seed, request.round, self.name))
         if event is not None:
             use = f"noise of {type(request.query).__name__}"
             seeded = teaching_noise(context.random(use))
@@ -278,11 +286,10 @@ class Site:
             context.noise = seeded if self.simulated else system_noise
             context.secret = not self.simulated
             context.allowed = event.count
-        return self._ask(request.query, context)
-
-    def _ask(self, query: Query, context: Context) -> Answer:
         with one_thread():
-            return query.compute(self._rows[query.split], context)
+            answer = request.query.compute(self._rows[request.query.split], context)
+        context.close()
+        return answer
 
     def _describe(self) -> Description:
         return Description(

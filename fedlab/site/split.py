@@ -26,10 +26,10 @@ def split_rows(
     DataError
         When `test_size` is not a share from 0 to below 1.
     """
-    if not 0 <= test_size < 1:
+    if not isinstance(test_size, int | float) or not 0 <= test_size < 1:
         raise DataError(
             "test_size must be a share from 0 to below 1.",
-            f"{test_size:g}",
+            f"{test_size!r}",
             "Pass e.g. test_size=0.2.",
             site=site,
         )

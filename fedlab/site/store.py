@@ -30,7 +30,12 @@ CREATE TABLE IF NOT EXISTS audit (
 );
 """
 GROWS = """
-CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
+CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table}
+WHEN EXISTS (SELECT 1 FROM {table} WHERE rowid = NEW.rowid)
+BEGIN SELECT RAISE(ABORT, 'records of a site only grow'); END;
+CREATE TRIGGER IF NOT EXISTS {table}_no_update BEFORE UPDATE ON {table}
+BEGIN SELECT RAISE(ABORT, 'records of a site only grow'); END;
+CREATE TRIGGER IF NOT EXISTS {table}_no_delete BEFORE DELETE ON {table}
 BEGIN SELECT RAISE(ABORT, 'records of a site only grow'); END;
 """
 
@@ -76,8 +81,7 @@ class Store:
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.executescript(SCHEMA)
         for table in ("owner", "spend", "audit"):
-            for verb in ("UPDATE", "DELETE"):
-                self._connection.executescript(GROWS.format(table=table, verb=verb))
+            self._connection.executescript(GROWS.format(table=table))
         with self.transaction() as connection:
             owner = connection.execute("SELECT site FROM owner").fetchone()
             if owner is None:

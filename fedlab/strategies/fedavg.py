@@ -30,8 +30,8 @@ class FedAvg(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         Rows a step (B in the paper); None takes all of them. Under record-level privacy a batch is
         a Poisson sample of this expected size.
     learning_rate : float, optional
-        Step length. By default the inverse of a bound on the curvature of the loss, which no step
-        on all rows overshoots.
+        Step length. By default the inverse of a bound on the curvature of the penalised loss,
+        which no step on all rows overshoots.
     site_fraction : float
         Share of sites in a round (C in the paper), drawn from seed and round, at least one.
     weighting : "rows" or "equal"
@@ -90,7 +90,8 @@ class FedAvg(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     def plan(self, problem: Problem, state: State) -> dict[str, Query]:
         """The same local training for every site that was drawn."""
-        step = self.learning_rate or 1 / problem.differentiable.smoothness(problem.space)
+        curvature = problem.differentiable.smoothness(problem.space) + problem.penalty
+        step = self.learning_rate or 1 / curvature
         query = LocalFit(
             model=problem.differentiable,
             space=problem.space,
