@@ -102,6 +102,11 @@ class Differentiable(Model):
     def penalty(self) -> float:
         """Factor of half the squared penalised parameters in the summed objective."""
 
+    def penalties(self, rows: int) -> tuple[float, float]:
+        """Factors of the summed objective over `rows` rows: of half the squared penalised
+        parameters, and of their absolute values."""
+        return self.penalty(), 0.0
+
     @abstractmethod
     def penalised(self, parameters: Parameters) -> Parameters:
         """The penalised part of `parameters`, zeros elsewhere."""
@@ -125,6 +130,20 @@ class Differentiable(Model):
     @abstractmethod
     def hessian(self, parameters: Parameters, x: Array, y: Target) -> Array:
         """Hessian of the summed loss, shape ``(n_parameters, n_parameters)``."""
+
+    def expansion(
+        self, parameters: Parameters, x: Array, y: Target
+    ) -> tuple[float, Parameters, Array]:
+        """Summed loss, its gradient and its Hessian in one pass over the rows."""
+        loss = float(self.losses(parameters, x, y).sum())
+        return loss, self.gradient(parameters, x, y), self.hessian(parameters, x, y)
+
+    def newton_step(self, parameters: Parameters, gradient: Array, hessian: Array) -> Array:
+        """The step to the least of the quadratic, shape ``(n_parameters,)``.
+
+        Least squares, since collinear features without a penalty leave the Hessian singular.
+        """
+        return np.asarray(-np.linalg.lstsq(hessian, gradient, rcond=None)[0], dtype=np.float64)
 
 
 class Summed(Model):

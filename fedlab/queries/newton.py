@@ -36,11 +36,8 @@ class NewtonStep(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     def compute(self, rows: Rows, context: Context) -> Answer:
         """Sums over the rows."""
         x, y = rows.arrays(self.space, self.model.reads)
-        return Slope(
-            loss=float(self.model.losses(self.parameters, x, y).sum()),
-            gradient=self.model.gradient(self.parameters, x, y),
-            hessian=self.model.hessian(self.parameters, x, y),
-        )
+        loss, gradient, hessian = self.model.expansion(self.parameters, x, y)
+        return Slope(loss=loss, gradient=gradient, hessian=hessian)
 
     def releases(self, n_rows: int) -> Releases | None:
         """Exact sums only: rows are not clipped, so no noise hides one."""

@@ -62,8 +62,21 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def penalty(self) -> float:
-        """The penalty's factor when the loss is a mean over all rows."""
-        return self.differentiable.penalty() / self.total_rows
+        """The squared penalty's factor when the loss is a mean over all rows.
+
+        Raises
+        ------
+        TrainingError
+            When the model has an absolute penalty too, which gradient steps do not minimise.
+        """
+        squared, absolute = self.differentiable.penalties(self.total_rows)
+        if absolute > 0:
+            raise TrainingError(
+                "Gradient steps need a penalty that is smooth.",
+                f"l1_ratio above 0 in {type(self.model).__name__}",
+                "Use fl.FedNewton(), or l1_ratio=0.",
+            )
+        return squared / self.total_rows
 
 
 class State(msgspec.Struct, frozen=True):
