@@ -184,7 +184,7 @@ class Federation:
         strategy = strategy or default_strategy(model, private=privacy is not None)
         check_private(strategy, privacy)
         if not model.scaled:
-            run_space = unscaled(self.schema)
+            run_space = unscaled(self.schema, keeps_missing=model.keeps_missing)
         else:
             run_space = self._space() if privacy is None else from_ranges(self.schema)
         problem = Problem(

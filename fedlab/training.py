@@ -298,8 +298,9 @@ class Training:
     def _moved(self, position: int) -> float:
         if position == 0:
             return np.nan
-        here, before = self.rounds[position].state, self.rounds[position - 1].state
-        return (here.parameters - before.parameters).norm()
+        here, before = (self.rounds[at].state.parameters for at in (position, position - 1))
+        # Parameters that a round brings along, such as agreed times, have moved from nowhere.
+        return (here - before).norm() if here.fits(before) else np.nan
 
     def _dearest(self) -> str | None:
         if self.privacy is None:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     "widgets",
     "comparison coordinator contributions datasets evaluation export federation partitioning"
-    " rounds saves spend training",
+    " rounds saves spend survival training",
     "displays",
     "engines",
     "strategies",

@@ -44,7 +44,7 @@ def absolute_minimum(
     free = ~penalised
     linear = gradient - hessian @ at
     across = hessian[np.ix_(penalised, free)]
-    # Multinomial intercepts may all move together: their block is singular, but pulls nowhere there.
+    # Multinomial intercepts may all move together: their block is singular, nothing pulls there.
     inverse = np.linalg.pinv(hessian[np.ix_(free, free)], hermitian=True)
     curvature = hessian[np.ix_(penalised, penalised)] - across @ inverse @ across.T
     pull = linear[penalised] - across @ (inverse @ linear[free])

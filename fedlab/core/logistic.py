@@ -8,14 +8,14 @@ predictor; more have one each, under the softmax.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import numpy as np
 from scipy.special import expit, log_softmax, softmax
 
 from fedlab.core.estimator import as_pipeline
-from fedlab.core.linear import Linear
+from fedlab.core.linear import Linear, needs_classes, set_classes
 from fedlab.core.model import Classifier
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.schema import Schema
@@ -57,6 +57,8 @@ class LogisticRegression(Linear, Classifier, msgspec.Struct, frozen=True, tag=Tr
     (0.05, 0.05)
     """
 
+    coupled: ClassVar[bool] = True
+
     C: float = 1.0
     l1_ratio: float = 0.0
 
@@ -70,12 +72,7 @@ class LogisticRegression(Linear, Classifier, msgspec.Struct, frozen=True, tag=Tr
 
     def check(self, schema: Schema) -> None:
         """Raise TrainingError unless the target has two or more classes over all sites."""
-        if len(schema.classes) < 2:
-            raise TrainingError(
-                "LogisticRegression needs a target with two or more classes over all sites.",
-                f"{len(schema.classes)} in {schema.target!r}",
-                "Choose another target, or cut this one into classes.",
-            )
+        needs_classes(self, schema)
 
     def n_outputs(self, space: Space) -> int:
         """One for two classes, else one a class."""
@@ -136,17 +133,20 @@ class LogisticRegression(Linear, Classifier, msgspec.Struct, frozen=True, tag=Tr
         probabilities: Array = softmax(eta, axis=1)
         return probabilities
 
-    def couplings_at(self, eta: Array) -> Array | None:
+    def couplings_at(self, eta: Array) -> Array:
         """``p`` of all classes under the softmax."""
-        return None if eta.ndim == 1 else np.asarray(softmax(eta, axis=1), dtype=np.float64)
+        probabilities: Array = softmax(eta, axis=1)
+        return probabilities
 
-    def newton_step(self, parameters: Parameters, gradient: Array, hessian: Array) -> Array:
+    def newton_step(
+        self, parameters: Parameters, gradient: Array, curvature: Array, ridge: Array
+    ) -> Array:
         """Least squares; with more than two classes, the step that adds up to 0 over them.
 
         Adding one vector to the coefficients of all classes changes no probability, so the Hessian
         says nothing of that direction but rounding.
         """
-        step = Linear.newton_step(self, parameters, gradient, hessian)
+        step = Linear.newton_step(self, parameters, gradient, curvature, ridge)
         if parameters["intercept"].ndim == 0:
             return step
         moves = parameters.like(step)
@@ -160,9 +160,6 @@ class LogisticRegression(Linear, Classifier, msgspec.Struct, frozen=True, tag=Tr
 
         elastic: dict[str, Any] = {"l1_ratio": self.l1_ratio, "solver": "saga"}
         final = Estimator(C=self.C, **(elastic if self.l1_ratio > 0 else {}))
-        final.classes_ = np.array(space.schema.classes)
-        final.coef_ = np.atleast_2d(np.array(parameters["coef"]))
-        final.intercept_ = np.atleast_1d(np.array(parameters["intercept"]))
+        set_classes(final, parameters, space)
         final.n_iter_ = np.array([n_iter], dtype=np.int32)
-        final.n_features_in_ = len(space.names)
         return as_pipeline(space, final, n_samples=n_samples)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.schema import Schema
-from fedlab.core.space import Space, Target
+from fedlab.core.space import Reads, Space, Target
 from fedlab.core.wire import Open
 
 __all__ = ["Classifier", "Differentiable", "Model", "Summed", "Target"]
@@ -25,10 +25,12 @@ class Model(Open):
 
     Attributes
     ----------
-    reads : "classes" or "numbers"
-        Whether the target is read as class indices or as numbers.
+    reads : "classes", "numbers", "survival" or "nothing"
+        Whether the target is read as class indices, as numbers, as times with events, or not.
     scaled : bool
         Whether numeric features are brought to mean 0 and variance 1 over all sites.
+    keeps_missing : bool
+        Whether a missing number stays NaN; only where features are not scaled.
     loss : str
         What its loss is, as a heading.
     score : str
@@ -39,8 +41,9 @@ class Model(Open):
 
     __slots__ = ()
 
-    reads: ClassVar[Literal["classes", "numbers"]] = "classes"
+    reads: ClassVar[Reads] = "classes"
     scaled: ClassVar[bool] = True
+    keeps_missing: ClassVar[bool] = False
     loss: ClassVar[str] = "log_loss"
     score: ClassVar[str] = "accuracy"
     counted: ClassVar[tuple[str, ...]] = ("loss", "correct")
@@ -103,8 +106,11 @@ class Differentiable(Model):
         """Factor of half the squared penalised parameters in the summed objective."""
 
     def penalties(self, rows: int) -> tuple[float, float]:
-        """Factors of the summed objective over `rows` rows: of half the squared penalised
-        parameters, and of their absolute values."""
+        """Factors in the summed objective over `rows` rows, of two penalties.
+
+        The first is that of half the squared penalised parameters, the second that of their
+        absolute values.
+        """
         return self.penalty(), 0.0
 
     @abstractmethod
@@ -131,18 +137,39 @@ class Differentiable(Model):
     def hessian(self, parameters: Parameters, x: Array, y: Target) -> Array:
         """Hessian of the summed loss, shape ``(n_parameters, n_parameters)``."""
 
+    def curvature_shape(self, parameters: Parameters) -> tuple[int, ...]:
+        """Shape of the curvature in `expansion`."""
+        size = parameters.vector.size
+        return (size, size)
+
     def expansion(
         self, parameters: Parameters, x: Array, y: Target
     ) -> tuple[float, Parameters, Array]:
-        """Summed loss, its gradient and its Hessian in one pass over the rows."""
+        """Summed loss, its gradient and its curvature in one pass over the rows.
+
+        The curvature is the Hessian, or what of it is not zero, in a shape of the model's own.
+        """
         loss = float(self.losses(parameters, x, y).sum())
         return loss, self.gradient(parameters, x, y), self.hessian(parameters, x, y)
 
-    def newton_step(self, parameters: Parameters, gradient: Array, hessian: Array) -> Array:
+    def newton_step(
+        self, parameters: Parameters, gradient: Array, curvature: Array, ridge: Array
+    ) -> Array:
         """The step to the least of the quadratic, shape ``(n_parameters,)``.
 
         Least squares, since collinear features without a penalty leave the Hessian singular.
+
+        Parameters
+        ----------
+        parameters : Parameters
+        gradient : ndarray of shape (n_parameters,)
+            Of the objective.
+        curvature : ndarray
+            Of the summed loss, as in `expansion`.
+        ridge : ndarray of shape (n_parameters,)
+            What the squared penalty adds to the diagonal.
         """
+        hessian = curvature + np.diag(ridge)
         return np.asarray(-np.linalg.lstsq(hessian, gradient, rcond=None)[0], dtype=np.float64)
 
 

@@ -10,22 +10,29 @@ import msgspec
 import numpy as np
 from scipy.special import xlogy
 
-from fedlab.core.linear import Linear
+from fedlab.core.linear import Linear, needs_numbers
 from fedlab.core.parameters import Array, Parameters
-from fedlab.core.regression import finish, needs_numbers
+from fedlab.core.regression import finish
 from fedlab.core.schema import Schema
 from fedlab.core.space import Space, Target
-from fedlab.errors import RefusedError, TrainingError
+from fedlab.errors import DataError, TrainingError
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-__all__ = ["PoissonRegression"]
+__all__ = ["NegativeCountsError", "PoissonRegression"]
 
 # exp(300) is past any count, and its square is still a number: a step that went too far comes back
 # as a large loss, which step halving can act on, and not as an overflow.
 LARGEST = 300.0
 HEADROOM = 4.0
+
+
+class NegativeCountsError(DataError):
+    """A target that holds negative numbers.
+
+    A site tells of an error no more than its name, so the name says it all.
+    """
 
 
 class PoissonRegression(Linear, msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -76,7 +83,7 @@ class PoissonRegression(Linear, msgspec.Struct, frozen=True, tag=True, kw_only=T
     def check(self, schema: Schema) -> None:
         """Raise TrainingError unless the target holds numbers.
 
-        Whether one is negative only the sites know; they refuse then.
+        Whether one is negative only the sites know; they refuse then, with NegativeCountsError.
         """
         needs_numbers(self, schema)
 
@@ -135,12 +142,12 @@ class PoissonRegression(Linear, msgspec.Struct, frozen=True, tag=True, kw_only=T
         self, parameters: Parameters, space: Space, *, n_samples: int, n_iter: int
     ) -> Pipeline:
         """A pipeline that ends in scikit-learn's PoissonRegressor."""
-        from sklearn._loss import HalfPoissonLoss
         from sklearn.linear_model import PoissonRegressor
 
+        # scikit-learn makes its link function while it fits; what it learned from made-up rows is
+        # then replaced.
         final = PoissonRegressor(alpha=self.alpha)
-        # predict takes its link function from here.
-        final._base_loss = HalfPoissonLoss()
+        final.fit(np.zeros((2, len(space.names))), np.ones(2))
         final.n_iter_ = n_iter
         return finish(final, parameters, space, n_samples)
 
@@ -152,9 +159,8 @@ def _expected(eta: Array) -> Array:
 
 def _check_counts(y: Target) -> None:
     if (y < 0).any():
-        raise RefusedError(
+        raise NegativeCountsError(
             "PoissonRegression needs a target that is never negative.",
-            "negative numbers in the target",
+            "negative numbers",
             "Choose another target, or use fl.LinearRegression().",
-            code="failed",
         )

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from fedlab.core.estimator import as_pipeline
-from fedlab.core.linear import Linear
+from fedlab.core.linear import Linear, needs_numbers
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.schema import Schema
 from fedlab.core.space import Space, Target
@@ -19,18 +19,7 @@ from fedlab.errors import TrainingError
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-__all__ = ["LinearRegression", "Ridge", "finish", "needs_numbers"]
-
-
-def needs_numbers(model: object, schema: Schema) -> None:
-    """Raise TrainingError when the target holds text or true and false."""
-    if any(isinstance(label, str | bool) for label in schema.classes):
-        raise TrainingError(
-            f"{type(model).__name__} needs a target of numbers.",
-            f"{len(schema.classes)} classes of {type(schema.classes[0]).__name__} "
-            f"in {schema.target!r}",
-            "Choose another target, or use fl.LogisticRegression().",
-        )
+__all__ = ["LinearRegression", "Ridge", "finish"]
 
 
 def finish(final: Any, parameters: Parameters, space: Space, n_samples: int) -> Pipeline:
@@ -75,12 +64,15 @@ class LeastSquares(Linear):
         """One."""
         return np.ones_like(eta)
 
-    def newton_step(self, parameters: Parameters, gradient: Array, hessian: Array) -> Array:
+    def newton_step(
+        self, parameters: Parameters, gradient: Array, curvature: Array, ridge: Array
+    ) -> Array:
         """The shortest coefficients where several fit equally well, as scikit-learn has them.
 
         scikit-learn centres before it solves. Here the free intercept is eliminated, which is the
         same: what is left of the Hessian is that of the centred features.
         """
+        hessian = curvature + np.diag(ridge)
         across, last = hessian[:-1, -1], hessian[-1, -1]
         centred = hessian[:-1, :-1] - np.outer(across, across) / last
         pull = gradient[:-1] - across * (gradient[-1] / last)

@@ -12,10 +12,12 @@ from fedlab.core.parameters import Array, Parameters
 from fedlab.core.schema import Column, Schema
 from fedlab.errors import DataError, PrivacyError
 
-__all__ = ["Space", "from_moments", "from_ranges", "numbers", "targets", "unscaled"]
+__all__ = ["Reads", "Space", "from_moments", "from_ranges", "numbers", "targets", "unscaled"]
 
 
 Target = np.ndarray[Any, np.dtype[Any]]
+Reads = Literal["classes", "numbers", "survival", "nothing"]
+"""How a model reads the target."""
 
 
 class Space(msgspec.Struct, frozen=True):
@@ -29,10 +31,13 @@ class Space(msgspec.Struct, frozen=True):
     schema : Schema
     scaling : Parameters
         ``mean`` and ``scale``, each ``(n_numbers,)``, in the order of the numeric columns.
+    keeps_missing : bool
+        Leave a missing number NaN, for models that know what to do with it.
     """
 
     schema: Schema
     scaling: Parameters
+    keeps_missing: bool = False
 
     @property
     def numbers(self) -> tuple[Column, ...]:
@@ -71,7 +76,7 @@ class Space(msgspec.Struct, frozen=True):
         ndarray of shape (n_samples, n_features)
         """
         scaled = (numbers(frame, self.schema) - self.scaling["mean"]) / self.scaling["scale"]
-        blocks = [np.nan_to_num(scaled, nan=0.0)]
+        blocks = [scaled if self.keeps_missing else np.nan_to_num(scaled, nan=0.0)]
         for column in self.categories:
             codes = frame[column.name].cat.codes.to_numpy()
             blocks.append((codes[:, None] == np.arange(len(column.categories))).astype(float))
@@ -84,8 +89,24 @@ def numbers(frame: pd.DataFrame, schema: Schema) -> Array:
     return frame[names].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def targets(values: pd.Series, schema: Schema, reads: Literal["classes", "numbers"]) -> Target:
-    """Index of each row's class, or its number, shape ``(n_samples,)``."""
+def targets(
+    values: pd.Series, schema: Schema, reads: Reads, event: pd.Series | None = None
+) -> Target:
+    """Index of each row's class, or its number, shape ``(n_samples,)``.
+
+    For survival, time and event of each row, shape ``(n_samples, 2)``; for a model that reads
+    nothing, zeros.
+    """
+    if reads == "nothing":
+        return np.zeros(len(values))
+    if reads == "survival":
+        if event is None:
+            raise DataError(
+                "A model of survival needs to know where times end in the event.",
+                "a target without an event",
+                "Pass e.g. Site(..., target='time', event='died').",
+            )
+        return np.column_stack([values.to_numpy(np.float64), event.to_numpy(np.float64)])
     if reads == "numbers":
         return values.to_numpy(dtype=np.float64)
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -100,10 +121,11 @@ def targets(values: pd.Series, schema: Schema, reads: Literal["classes", "number
     return codes
 
 
-def unscaled(schema: Schema) -> Space:
-    """Space of the numbers as they are; a missing one becomes 0."""
+def unscaled(schema: Schema, *, keeps_missing: bool = False) -> Space:
+    """Space of the numbers as they are; a missing one becomes 0, or stays missing."""
     numeric = sum(column.kind == "number" for column in schema.columns)
-    return Space(schema, Parameters({"mean": np.zeros(numeric), "scale": np.ones(numeric)}))
+    scaling = Parameters({"mean": np.zeros(numeric), "scale": np.ones(numeric)})
+    return Space(schema, scaling, keeps_missing)
 
 
 def from_moments(schema: Schema, mean: Array, variance: Array, count: Array) -> Space:

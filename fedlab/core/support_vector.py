@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from fedlab.core.estimator import as_pipeline
-from fedlab.core.linear import Linear
+from fedlab.core.linear import Linear, needs_classes, set_classes
 from fedlab.core.model import Classifier
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.schema import Schema
@@ -79,9 +79,7 @@ class SVC(Linear, Classifier, msgspec.Struct, frozen=True, tag=True, kw_only=Tru
                 "kernel must be 'rbf' or 'linear'.", f"{self.kernel!r}", "Pass e.g. kernel='rbf'."
             )
         if not 0 < self.C < math.inf:
-            raise TrainingError(
-                "C must be finite and positive.", f"{self.C}", "Pass e.g. C=1.0."
-            )
+            raise TrainingError("C must be finite and positive.", f"{self.C}", "Pass e.g. C=1.0.")
         if isinstance(self.gamma, str) and self.gamma != "scale":
             raise TrainingError(
                 "gamma must be 'scale' or a number.", f"{self.gamma!r}", "Pass e.g. gamma='scale'."
@@ -104,12 +102,7 @@ class SVC(Linear, Classifier, msgspec.Struct, frozen=True, tag=True, kw_only=Tru
 
     def check(self, schema: Schema) -> None:
         """Raise TrainingError unless the target has two or more classes over all sites."""
-        if len(schema.classes) < 2:
-            raise TrainingError(
-                "SVC needs a target with two or more classes over all sites.",
-                f"{len(schema.classes)} in {schema.target!r}",
-                "Choose another target, or cut this one into classes.",
-            )
+        needs_classes(self, schema)
 
     def features(self, x: Array) -> Array:
         """The columns themselves, or their random Fourier features."""
@@ -177,6 +170,18 @@ class SVC(Linear, Classifier, msgspec.Struct, frozen=True, tag=True, kw_only=Tru
         """Two where a row falls short of its margin, else none."""
         return np.where(_shortfall(eta, y) > 0, 2.0, 0.0)
 
+    def newton_step(
+        self, parameters: Parameters, gradient: Array, curvature: Array, ridge: Array
+    ) -> Array:
+        """Each class for itself; the penalty on all parameters leaves nothing singular."""
+        order = self.by_predictor(parameters)
+        hessian = (
+            curvature.reshape(len(order), order.shape[1], -1) + np.eye(order.shape[1]) / self.C
+        )
+        step = np.empty_like(gradient)
+        step[order] = -np.linalg.solve(hessian, gradient[order][:, :, None])[:, :, 0]
+        return step
+
     def estimator(
         self, parameters: Parameters, space: Space, *, n_samples: int, n_iter: int
     ) -> Pipeline:
@@ -185,11 +190,8 @@ class SVC(Linear, Classifier, msgspec.Struct, frozen=True, tag=True, kw_only=Tru
         from sklearn.svm import LinearSVC
 
         final = LinearSVC(C=self.C, dual=False)
-        final.classes_ = np.array(space.schema.classes)
-        final.coef_ = np.atleast_2d(np.array(parameters["coef"]))
-        final.intercept_ = np.atleast_1d(np.array(parameters["intercept"]))
+        set_classes(final, parameters, space)
         final.n_iter_ = n_iter
-        final.n_features_in_ = self.n_features(space)
         pipeline = as_pipeline(space, final, n_samples=n_samples)
         if self.kernel == "linear":
             return pipeline

@@ -1,11 +1,16 @@
 """What can be asked of a site, and the messages that carry it."""
 
+from fedlab.queries.bins import CellCounts, CountCells
+from fedlab.queries.boost_histogram import BoostHistogram
 from fedlab.queries.describe import Describe, Description
-from fedlab.queries.local_fit import LocalFit, Update
+from fedlab.queries.forest_histogram import Bootstrap, ForestHistogram, Histogram, OutOfBag
+from fedlab.queries.local_fit import LocalFit, Update, count_steps
 from fedlab.queries.messages import REFUSALS, Refusal, Reply, Request
 from fedlab.queries.moments import Moments, MomentSums
 from fedlab.queries.newton import NewtonStep, Slope
+from fedlab.queries.personal_fit import PersonalFit, PersonalUpdate
 from fedlab.queries.query import Answer, Context, Query, Rows
+from fedlab.queries.risk_sets import EventTimes, RiskHistogram, RiskSets, Times
 from fedlab.queries.score import Score, ScoreHistogram, Tally
 from fedlab.queries.statement import ReadLedger, Statement, StatementLine
 from fedlab.queries.statistics import Statistics, Sums
@@ -13,18 +18,30 @@ from fedlab.queries.statistics import Statistics, Sums
 __all__ = [
     "REFUSALS",
     "Answer",
+    "BoostHistogram",
+    "Bootstrap",
+    "CellCounts",
     "Context",
+    "CountCells",
     "Describe",
     "Description",
+    "EventTimes",
+    "ForestHistogram",
+    "Histogram",
     "LocalFit",
     "MomentSums",
     "Moments",
     "NewtonStep",
+    "OutOfBag",
+    "PersonalFit",
+    "PersonalUpdate",
     "Query",
     "ReadLedger",
     "Refusal",
     "Reply",
     "Request",
+    "RiskHistogram",
+    "RiskSets",
     "Rows",
     "Score",
     "ScoreHistogram",
@@ -34,5 +51,7 @@ __all__ = [
     "Statistics",
     "Sums",
     "Tally",
+    "Times",
     "Update",
+    "count_steps",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fedlab.core.wire import encode
+from fedlab.core.wire import encoded_size
 from fedlab.errors import RefusedError
 from fedlab.privacy import Event, RecordDP
 from fedlab.queries.query import Answer, Query
@@ -80,7 +80,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def size(self) -> int:
         """Bytes of the encoded reply."""
-        return len(encode(self))
+        return encoded_size(self)
 
     @property
     def error(self) -> RefusedError | None:

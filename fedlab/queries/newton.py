@@ -17,7 +17,7 @@ __all__ = ["NewtonStep", "Slope"]
 
 
 class Slope(Answer, msgspec.Struct, frozen=True, eq=False, tag=True, kw_only=True):
-    """Loss, gradient and Hessian of a site's summed loss."""
+    """Loss, gradient and Hessian of a site's summed loss, the last as its model's `expansion`."""
 
     loss: float
     gradient: Parameters
@@ -44,11 +44,11 @@ class NewtonStep(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         return None
 
     def accepts(self, answer: Answer) -> bool:
-        """A finite loss, a gradient like the parameters, a square Hessian of their size."""
-        size = self.parameters.vector.size
+        """A finite loss, a gradient like the parameters, a Hessian of the model's shape."""
+        shape = self.model.curvature_shape(self.parameters)
         return (
             isinstance(answer, Slope)
             and math.isfinite(answer.loss)
             and answer.gradient.fits(self.parameters)
-            and is_finite_array(answer.hessian, (size, size))
+            and is_finite_array(answer.hessian, shape)
         )

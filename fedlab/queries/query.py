@@ -8,21 +8,23 @@ releases as the query announced in `releases`.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from fedlab.core.parameters import Array
 from fedlab.core.seeds import generator
-from fedlab.core.space import Space, Target, targets
+from fedlab.core.space import Reads, Space, Target, targets
 from fedlab.core.wire import Open, encode
 from fedlab.errors import PrivacyError
 from fedlab.privacy import Noise, RecordDP, Releases
 
 __all__ = ["Answer", "Context", "Query", "Rows", "Split"]
 
+K = TypeVar("K")
 Split = Literal["train", "test"]
 
 
@@ -46,11 +48,15 @@ class Rows:
     ----------
     features : DataFrame of shape (n_samples, n_columns)
     target : Series of shape (n_samples,)
+    event : Series of shape (n_samples,) or None
+        Where the target is a time: 1 where it ended in the event, 0 where it was censored.
     """
 
     features: pd.DataFrame
     target: pd.Series
+    event: pd.Series | None = None
     _known: dict[object, tuple[Array, Target]] = field(default_factory=dict)
+    _kept: dict[type, object] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Rows(shape={self.features.shape})"
@@ -58,15 +64,26 @@ class Rows:
     def __len__(self) -> int:
         return len(self.target)
 
-    def arrays(self, space: Space, reads: Literal["classes", "numbers"]) -> tuple[Array, Target]:
-        """Matrix ``(n_samples, n_features)`` in `space`, and targets ``(n_samples,)``."""
+    def arrays(self, space: Space, reads: Reads) -> tuple[Array, Target]:
+        """Matrix ``(n_samples, n_features)`` in `space`, and targets as `targets` reads them."""
         if (space, reads) not in self._known:
             self._known.clear()
             self._known[space, reads] = (
                 space.matrix(self.features),
-                targets(self.target, space.schema, reads),
+                targets(self.target, space.schema, reads, self.event),
             )
         return self._known[space, reads]
+
+    def keep(self, kind: type[K], make: Callable[[], K], fits: Callable[[K], bool]) -> K:
+        """What an earlier answer left here, if it `fits` the question; otherwise made anew.
+
+        It spares work and changes no answer: one value of each kind, so it does not grow by round.
+        """
+        kept = self._kept.get(kind)
+        if isinstance(kept, kind) and fits(kept):
+            return kept
+        self._kept[kind] = made = make()
+        return made
 
 
 @dataclass

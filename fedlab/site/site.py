@@ -43,9 +43,13 @@ class Site:
         One row a patient, shape ``(n_samples, n_columns)``. Numbers, booleans and declared
         categories; features may have missing values.
     target : str
-        Column to predict, known for every row.
+        Column to predict, known for every row. With `event` it is a time, positive, in any unit
+        that all sites share.
+    event : str, optional
+        Column that tells whether the time ended in the event: 1, or was censored: 0. No feature.
     test_size : float
-        Share of rows held out for judging, stratified by class where the site has enough rows.
+        Share of rows held out for judging, stratified by class, or by event, where the site has
+        enough rows.
     seed : int
         Decides which rows are held out.
     home : path, optional
@@ -81,6 +85,7 @@ class Site:
         data: pd.DataFrame | str | Path,
         *,
         target: str,
+        event: str | None = None,
         test_size: float = 0.2,
         seed: int = 0,
         home: str | Path | None = None,
@@ -106,15 +111,23 @@ class Site:
                 "Check the name, and that a file begins with a line of names.",
                 site=name,
             )
+        if event is not None and (event not in frame.columns or event == target):
+            raise DataError(
+                "The event must be a column of the table other than the target.",
+                f"{event!r}",
+                "Pass the name of the column that is 1 where the time ended in the event.",
+                site=name,
+            )
         check_ranges(frame, ranges or {}, name)
-        self._schema = read_schema(frame, target, ranges or {}, name)
-        train, test = split_rows(frame[target], test_size, seed, name)
+        self._schema = read_schema(frame, target, ranges or {}, name, event)
+        train, test = split_rows(frame[target if event is None else event], test_size, seed, name)
         self._card = {"train": len(train), "test": len(test)}
-        features = frame.drop(columns=target)
+        features = frame.drop(columns=[target] if event is None else [target, event])
         self._rows = {
             split: Rows(
                 features.iloc[part].reset_index(drop=True),
                 frame[target].iloc[part].reset_index(drop=True),
+                None if event is None else frame[event].iloc[part].reset_index(drop=True),
             )
             for split, part in (("train", train), ("test", test))
         }
@@ -205,7 +218,7 @@ class Site:
     def _has(self, asked: Schema) -> bool:
         mine = {(c.name, c.kind, c.categories) for c in self._schema.columns}
         return (
-            asked.target == self._schema.target
+            (asked.target, asked.event) == (self._schema.target, self._schema.event)
             and {(c.name, c.kind, c.categories) for c in asked.columns} <= mine
         )
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from fedlab.core.cox import CoxRegression
 from fedlab.core.model import Differentiable, Model, Summed
+from fedlab.core.trees.boosting import Boosting
+from fedlab.core.trees.forest import Forest
 from fedlab.errors import TrainingError
 from fedlab.strategies.fedavg import FedAvg
+from fedlab.strategies.fedboost import FedBoost
+from fedlab.strategies.fedcox import FedCox
+from fedlab.strategies.fedforest import FedForest
 from fedlab.strategies.fednewton import FedNewton
 from fedlab.strategies.fedsums import FedSums
 from fedlab.strategies.strategy import Strategy
@@ -25,6 +31,12 @@ def default_strategy(model: Model, *, private: bool) -> Strategy:
         return FedAvg() if private else FedNewton()
     if isinstance(model, Summed):
         return FedSums()
+    if isinstance(model, CoxRegression):
+        return FedCox()
+    if isinstance(model, Forest):
+        return FedForest()
+    if isinstance(model, Boosting):
+        return FedBoost()
     raise TrainingError(
         "A model of this kind needs a strategy by name.",
         f"{type(model).__name__} without one",

@@ -59,13 +59,12 @@ class FedNewton(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
             return State(state.round + 1, moved, _carry(before, length / 2, step))
         held = model.penalised(state.parameters.like(np.ones_like(penalised.vector))).vector
         gradient = _sum([s.gradient.vector for s in slopes]) + squared * penalised.vector
-        hessian = _sum([s.hessian for s in slopes]) + squared * np.diag(held)
+        curvature, ridge = _sum([s.hessian for s in slopes]), squared * held
         if absolute > 0:
-            step = absolute_minimum(
-                state.parameters.vector, gradient, hessian, held > 0, absolute
-            )
+            hessian = curvature + np.diag(ridge)
+            step = absolute_minimum(state.parameters.vector, gradient, hessian, held > 0, absolute)
         else:
-            step = model.newton_step(state.parameters, gradient, hessian)
+            step = model.newton_step(state.parameters, gradient, curvature, ridge)
         moved = state.parameters + state.parameters.like(step)
         return State(state.round + 1, moved, _carry(objective, 1.0, step))
 
