@@ -307,7 +307,10 @@ def test_forests_and_boosting_of_numbers_are_as_good_as_scikit_learns() -> None:
     train, test = held_out(load_diabetes(as_frame=True).frame, 0, "target")
     x, rows = train.drop(columns="died"), test.drop(columns="died")
     for model, theirs in (
-        (RandomForestRegressor(oob_score=True), ensemble.RandomForestRegressor(100, max_depth=8)),
+        (
+            RandomForestRegressor(n_trees=300),
+            ensemble.RandomForestRegressor(300, max_depth=8, random_state=0),
+        ),
         (
             GradientBoostingRegressor(n_trees=30),
             ensemble.HistGradientBoostingRegressor(max_iter=30, early_stopping=False),

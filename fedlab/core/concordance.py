@@ -72,8 +72,8 @@ def risk_histogram(
 def concordance_interval(counts: Array) -> tuple[float, float, float, float]:
     """Concordance over all pairs of rows, as far as a histogram tells.
 
-    Pairs whose times fall into one open interval are left out. Of a pair whose risks fall into one bin
-    the order is not known: it counts one half, and the bounds say what it would be if all such
+    Pairs whose times fall into one open interval are left out. Of a pair whose risks fall into one
+    bin the order is not known: it counts one half, and the bounds say what it would be if all such
     pairs were discordant, or all concordant.
 
     Parameters

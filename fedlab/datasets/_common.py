@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from importlib import import_module
 
@@ -59,7 +60,10 @@ def survset_table(name: str, *, shape: tuple[int, int]) -> pd.DataFrame:
             came="an environment without it",
             remedy='Run: pip install "fedlab-notebook[data]"',
         ) from None
-    table = loader.load_dataset(name)["df"]
+    with warnings.catch_warnings():
+        # Its tables were packed by an older NumPy, and name modules that have moved since.
+        warnings.filterwarnings("ignore", "numpy.core", DeprecationWarning)
+        table = loader.load_dataset(name)["df"]
     if not isinstance(table, pd.DataFrame) or table.shape != shape:
         came = table.shape if isinstance(table, pd.DataFrame) else "no table"
         raise DataError(

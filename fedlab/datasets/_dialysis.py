@@ -56,7 +56,7 @@ def dialysis(
     ----------
     policy : Policy, optional
         What each site allows. By default a site answers from 11 rows on, which three centres do not
-        have, and 17 more do not have among their held-out rows: pass
+        have at all and 16, those included, do not have among their held-out rows: pass
         ``fl.Policy(minimum_rows=1)`` to let all of them take part in a simulation.
     home, test_size, seed
         As in `opt`.
