@@ -206,7 +206,7 @@ class TestKMeans:
         plain = fl.Federation(sites).train(KMeans(n_clusters=4))
         x = matrix(plain, pooled)
         start = x[[3, 100, 250, 400]]
-        run = fl.Federation(sites).train(KMeans(n_clusters=4, start=start))
+        run = fl.Federation(sites).train(KMeans(n_clusters=4, start=start.tolist()))
         for steps in range(1, 13):
             run.step()
             oracle = cluster.KMeans(4, init=start, n_init=1, max_iter=steps, tol=0).fit(x)
@@ -219,7 +219,7 @@ class TestKMeans:
         frame = table(400, seed=2)
         sites = deal(frame, SIZES)
         start = np.array([[-1.0, -1, -1, 1, 0, 0], [0, 0, 0, 0, 1, 0], [1.0, 1, 1, 0, 0, 1]])
-        run = fitted(KMeans(n_clusters=3, start=start), sites, 5)  # type: ignore[arg-type]
+        run = fitted(KMeans(n_clusters=3, start=start.tolist()), sites, 5)
         x = matrix(run, frame)
         oracle = cluster.KMeans(3, init=start, n_init=1, max_iter=5, tol=0).fit(x)
         close(run.model[-1].cluster_centers_, oracle.cluster_centers_)
@@ -248,7 +248,7 @@ class TestKMeans:
 
     def test_an_empty_cluster_keeps_its_centre(self) -> None:
         far = np.vstack([np.zeros(30), np.full(30, 1e3)])
-        run = fitted(KMeans(n_clusters=2, start=far), breast(), 3)  # type: ignore[arg-type]
+        run = fitted(KMeans(n_clusters=2, start=far.tolist()), breast(), 3)
         np.testing.assert_array_equal(run.model[-1].cluster_centers_[1], far[1])
         assert np.abs(run.model[-1].cluster_centers_[0]).max() < 1e-12
         assert run.history["train_loss"].iloc[-1] == pytest.approx(30)
@@ -378,6 +378,13 @@ class TestAll:
         assert model.loss in judged
         assert model.score in judged
         assert run.history[f"held_out_{model.score}"].notna().all()
+
+
+def test_centres_given_as_an_array_travel() -> None:
+    model = KMeans(n_clusters=2, start=np.eye(2))  # type: ignore[arg-type]
+    assert decode(encode(model), KMeans) == model
+    assert model.start == ((1.0, 0.0), (0.0, 1.0))
+    assert hash(model) == hash(decode(encode(model), KMeans))
 
 
 def test_models_without_a_target_ignore_a_target_of_numbers_or_of_times() -> None:

@@ -6,6 +6,8 @@ longer (Harrell et al. 1982). Equal risks count one half.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from fedlab.core.parameters import Array
@@ -14,7 +16,7 @@ __all__ = ["BINS", "concordance_counts", "concordance_interval", "risk_histogram
 
 # Closer than this, two risks are equal: rounding must not decide a pair.
 TOLERANCE = 1e-8
-PAIRS_AT_ONCE = 1 << 22
+ROWS_AT_ONCE = 512
 BINS = 200
 
 
@@ -31,17 +33,45 @@ def concordance_counts(time: Array, event: Array, risk: Array) -> tuple[float, f
     >>> concordance_counts(time, event, np.array([2.0, 1.0, 2.0]))
     (1.5, 2.0)
     """
+    order = np.argsort(-time, kind="stable")
+    time, happened, risk = time[order], event[order] > 0, risk[order]
+    # Latest first, so that all rows of earlier chunks go on for longer than those of this one.
+    beyond = np.zeros(0)
     concordant = comparable = 0.0
-    first = np.flatnonzero(event > 0)
-    step = max(1, PAIRS_AT_ONCE // max(1, len(time)))
-    for start in range(0, len(first), step):
-        rows = first[start : start + step, None]
-        later = (time > time[rows]) | ((time == time[rows]) & (event == 0))
-        difference = risk[rows] - risk
-        concordant += float((later & (difference > TOLERANCE)).sum())
-        concordant += 0.5 * float((later & (np.abs(difference) <= TOLERANCE)).sum())
-        comparable += float(later.sum())
+    for start, end in _chunks(time):
+        part = slice(start, end)
+        first = np.flatnonzero(happened[part]) + start
+        if time[start] == time[end - 1]:
+            # Of one time, whoever is censored goes on for longer than whoever has the event.
+            beyond = np.sort(np.concatenate([beyond, risk[part][~happened[part]]]))
+            late = risk[first]
+        else:
+            later = time[part] > time[first, None]
+            later |= (time[part] == time[first, None]) & ~happened[part]
+            difference = risk[first, None] - risk[part]
+            concordant += float((later & (difference > TOLERANCE)).sum())
+            concordant += 0.5 * float((later & (np.abs(difference) <= TOLERANCE)).sum())
+            comparable += float(later.sum())
+            late = risk[part]
+        lower = np.searchsorted(beyond, risk[first] - TOLERANCE, side="left").sum()
+        within = np.searchsorted(beyond, risk[first] + TOLERANCE, side="right").sum()
+        concordant += float(lower + within) / 2
+        comparable += float(len(first) * len(beyond))
+        beyond = np.sort(np.concatenate([beyond, late]), kind="stable")
     return concordant, comparable
+
+
+def _chunks(time: Array) -> Iterator[tuple[int, int]]:
+    """Parts of falling times, each of at most `ROWS_AT_ONCE` rows or of one time alone."""
+    ends = [*(np.flatnonzero(np.diff(time)) + 1).tolist(), len(time)]
+    start = reached = 0
+    for end in ends:
+        if end - start > ROWS_AT_ONCE and reached > start:
+            yield start, reached
+            start = reached
+        reached = end
+    if reached > start:
+        yield start, reached
 
 
 def risk_histogram(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
@@ -69,7 +69,7 @@ class CoxRegression(Model, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     score: ClassVar[str] = "concordance"
     counted: ClassVar[tuple[str, ...]] = ("loss", "concordant", "comparable")
 
-    grid: tuple[float, ...] | Literal["exact"] | None = None
+    grid: Sequence[float] | Literal["exact"] | None = None
     ties: Ties = "efron"
     alpha: float = 0.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -70,7 +70,7 @@ class KMeans(Summed, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     n_clusters: int = 8
     n_init: int | None = None
-    start: tuple[tuple[float, ...], ...] | None = None
+    start: Sequence[Sequence[float]] | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:

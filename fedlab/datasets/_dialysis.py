@@ -91,7 +91,7 @@ def dialysis(
     --------
     >>> sites = dialysis()
     >>> len(sites), sites[0]
-    (67, Site('center-0120', 137 training rows, 34 held out, 3 features))
+    (67, Site('center-0120', 126 training rows, 32 held out, 3 features))
     """
     return partition(
         _prepare(survset_table("Dialysis", shape=(6805, 7))),

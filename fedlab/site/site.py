@@ -217,10 +217,8 @@ class Site:
 
     def _has(self, asked: Schema) -> bool:
         mine = {(c.name, c.kind, c.categories) for c in self._schema.columns}
-        return (
-            (asked.target, asked.event) == (self._schema.target, self._schema.event)
-            and {(c.name, c.kind, c.categories) for c in asked.columns} <= mine
-        )
+        same = (asked.target, asked.event) == (self._schema.target, self._schema.event)
+        return same and {(c.name, c.kind, c.categories) for c in asked.columns} <= mine
 
     def _permit(self, request: Request, rows: int) -> Event | None:
         query, privacy = request.query, request.privacy

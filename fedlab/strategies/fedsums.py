@@ -18,9 +18,9 @@ __all__ = ["FedSums"]
 class FedSums(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Add up the sites' sufficient statistics and solve; equal to the pooled fit.
 
-    For naive Bayes and principal components one round is all; k-means takes one for each step of
-    Lloyd's algorithm. The idea is older than its name: Chu et al. 2006, "Map-Reduce for machine
-    learning on multicore", section 4.
+    For Bernoulli naive Bayes and principal components one round is all, for Gaussian naive Bayes
+    two; k-means takes one for each step of Lloyd's algorithm. The idea is older than its name: Chu
+    et al. 2006, "Map-Reduce for machine learning on multicore", section 4.
 
     Examples
     --------
