@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     "widgets",
     "comparison coordinator contributions datasets evaluation export federation partitioning"
+    " pooled preprocessing"
     " rounds saves spend survival training",
     "displays",
     "engines",

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.schema import Schema
@@ -69,6 +70,26 @@ class Model(Open):
         self, parameters: Parameters, space: Space, *, n_samples: int, n_iter: int
     ) -> Any:
         """The fitted scikit-learn estimator that `parameters` stand for."""
+
+    def pooled_twin(self, fitted: Any, frame: pd.DataFrame, y: Target) -> Any:
+        """The estimator that scikit-learn fits on all rows at once, to compare with.
+
+        Parameters
+        ----------
+        fitted : Pipeline
+            What `estimator` gave; the twin has its preprocessing.
+        frame : DataFrame of shape (n_samples, n_columns)
+            Rows in the sites' own columns.
+        y : ndarray of shape (n_samples,)
+            Labels, or numbers.
+
+        Returns
+        -------
+        Pipeline
+        """
+        from fedlab.core.twins import refitted, tight
+
+        return refitted(fitted, tight(fitted[-1]), frame, y)
 
 
 class Classifier(Model):

@@ -210,10 +210,19 @@ def _category_names(values: pd.Series, site: str) -> tuple[str, ...]:
     return tuple(values.cat.categories)
 
 
-def agree(schemas: Mapping[str, Schema]) -> Schema:
+def agree(
+    schemas: Mapping[str, Schema], *, categories: Literal["same", "union"] = "same"
+) -> Schema:
     """The one schema that all sites share, columns matched by name.
 
     The order of columns is that of the first site by name; sites may list theirs in any order.
+
+    Parameters
+    ----------
+    schemas : mapping of str to Schema
+    categories : "same" or "union"
+        Whether all sites must declare one list of categories of a column, or lists that differ are
+        joined, in the order of names.
 
     Raises
     ------
@@ -222,6 +231,8 @@ def agree(schemas: Mapping[str, Schema]) -> Schema:
         or order of categories; another target; classes of another type.
     """
     sites = sorted(schemas)
+    if categories == "union":
+        schemas = _joined(schemas)
     first = schemas[sites[0]]
     for site in sites[1:]:
         _compare(sites[0], first, site, schemas[site])
@@ -231,6 +242,33 @@ def agree(schemas: Mapping[str, Schema]) -> Schema:
     if first.event is not None:
         return Schema(columns, first.target, (), first.event)
     return Schema(columns, first.target, _all_classes(schemas))
+
+
+def _joined(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
+    lists: dict[str, set[tuple[str, ...]]] = {}
+    for schema in schemas.values():
+        for column in schema.columns:
+            if column.kind == "category":
+                lists.setdefault(column.name, set()).add(column.categories)
+    joined = {
+        name: min(found)
+        if len(found) == 1
+        else tuple(sorted({each for one in found for each in one}))
+        for name, found in lists.items()
+    }
+    replace = msgspec.structs.replace
+    return {
+        site: replace(
+            schema,
+            columns=tuple(
+                replace(column, categories=joined[column.name])
+                if column.kind == "category"
+                else column
+                for column in schema.columns
+            ),
+        )
+        for site, schema in schemas.items()
+    }
 
 
 def _all_classes(schemas: Mapping[str, Schema]) -> tuple[Label, ...]:

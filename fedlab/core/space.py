@@ -10,6 +10,7 @@ import pandas as pd
 
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.schema import Column, Schema
+from fedlab.core.vocabulary import Vocabulary
 from fedlab.errors import DataError, PrivacyError
 
 __all__ = ["Reads", "Space", "from_moments", "from_ranges", "numbers", "targets", "unscaled"]
@@ -23,21 +24,27 @@ Reads = Literal["classes", "numbers", "survival", "nothing"]
 class Space(msgspec.Struct, frozen=True):
     """How a table in a site's own columns becomes a matrix.
 
-    Numbers are shifted by `mean` and divided by `scale`; a missing number becomes 0, which is the
-    mean. A category becomes one indicator column per declared category; a missing one is all zeros.
+    A missing number becomes ``fill``, and numbers are shifted by ``mean`` and divided by ``scale``.
+    A category becomes indicator columns, by default one for each declared category and all zeros
+    where it is missing.
 
     Attributes
     ----------
     schema : Schema
     scaling : Parameters
-        ``mean`` and ``scale``, each ``(n_numbers,)``, in the order of the numeric columns.
+        ``mean`` and ``scale``, each ``(n_numbers,)``, in the order of the numeric columns. Where
+        they differ from what they stand for by default: ``fill``, else ``mean``; ``square``, the
+        mean square of a scaled column, else 1.
     keeps_missing : bool
         Leave a missing number NaN, for models that know what to do with it.
+    vocabularies : tuple of Vocabulary
+        One for each categorical column; without any, each declared category has its column.
     """
 
     schema: Schema
     scaling: Parameters
     keeps_missing: bool = False
+    vocabularies: tuple[Vocabulary, ...] = ()
 
     @property
     def numbers(self) -> tuple[Column, ...]:
@@ -45,9 +52,36 @@ class Space(msgspec.Struct, frozen=True):
         return tuple(column for column in self.schema.columns if column.kind == "number")
 
     @property
+    def vocabulary(self) -> dict[str, Vocabulary]:
+        """What becomes of each categorical column, by its name."""
+        columns = [column for column in self.schema.columns if column.kind == "category"]
+        chosen = self.vocabularies or [Vocabulary(kept=column.categories) for column in columns]
+        return {column.name: each for column, each in zip(columns, chosen, strict=True)}
+
+    @property
     def categories(self) -> tuple[Column, ...]:
-        """The categorical columns."""
-        return tuple(column for column in self.schema.columns if column.kind == "category")
+        """The categorical columns that have indicator columns, each with the names of those."""
+        return tuple(
+            Column(name, "category", vocabulary.columns)
+            for name, vocabulary in self.vocabulary.items()
+            if vocabulary.columns
+        )
+
+    @property
+    def scaled(self) -> bool:
+        """Whether any number is shifted or divided."""
+        return bool((self.scaling["mean"] != 0).any() or (self.scaling["scale"] != 1).any())
+
+    @property
+    def fill(self) -> Array:
+        """What a missing number is taken for, in its own unit, shape ``(n_numbers,)``."""
+        return self.scaling.get("fill", self.scaling["mean"])
+
+    @property
+    def filled(self) -> Array:
+        """What a missing number becomes in the matrix, shape ``(n_numbers,)``."""
+        filled: Array = (self.fill - self.scaling["mean"]) / self.scaling["scale"]
+        return filled
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,7 +96,9 @@ class Space(msgspec.Struct, frozen=True):
     @property
     def squared_length(self) -> float:
         """Bound on the mean squared length of a row, an intercept of 1 included."""
-        return float(len(self.numbers) + len(self.categories) + 1)
+        squares = self.scaling.get("square", np.ones(len(self.numbers)))
+        longest = np.maximum(squares, self.filled**2).sum()
+        return float(longest + len(self.categories) + 1)
 
     def matrix(self, frame: pd.DataFrame) -> Array:
         """Rows as a matrix.
@@ -76,11 +112,10 @@ class Space(msgspec.Struct, frozen=True):
         ndarray of shape (n_samples, n_features)
         """
         scaled = (numbers(frame, self.schema) - self.scaling["mean"]) / self.scaling["scale"]
-        blocks = [scaled if self.keeps_missing else np.nan_to_num(scaled, nan=0.0)]
-        for column in self.categories:
-            codes = frame[column.name].cat.codes.to_numpy()
-            blocks.append((codes[:, None] == np.arange(len(column.categories))).astype(float))
-        return np.hstack(blocks)
+        if not self.keeps_missing:
+            scaled = np.where(np.isnan(scaled), self.filled, scaled)
+        vocabulary = self.vocabulary.items()
+        return np.hstack([scaled, *(each.indicators(frame[name]) for name, each in vocabulary)])
 
 
 def numbers(frame: pd.DataFrame, schema: Schema) -> Array:

@@ -41,9 +41,15 @@ KNOWN = {
     "sklearn.compose._column_transformer.ColumnTransformer": {"ObjectNode"},
     "sklearn.impute._base.SimpleImputer": {"ObjectNode"},
     "sklearn.linear_model._logistic.LogisticRegression": {"ObjectNode"},
+    "sklearn.linear_model._perceptron.Perceptron": {"ObjectNode"},
+    "sklearn.linear_model._stochastic_gradient.SGDClassifier": {"ObjectNode"},
+    "sklearn.linear_model._stochastic_gradient.SGDRegressor": {"ObjectNode"},
+    "sklearn.neural_network._multilayer_perceptron.MLPClassifier": {"ObjectNode"},
+    "sklearn.neural_network._multilayer_perceptron.MLPRegressor": {"ObjectNode"},
     "sklearn.pipeline.Pipeline": {"ObjectNode"},
     "sklearn.preprocessing._data.StandardScaler": {"ObjectNode"},
     "sklearn.preprocessing._encoders.OneHotEncoder": {"ObjectNode"},
+    "sklearn.preprocessing._label.LabelBinarizer": {"ObjectNode"},
 }
 # The one type of the list that skops leaves for its caller to trust; it holds an empty array.
 TRUSTED = ["numpy.dtype"]

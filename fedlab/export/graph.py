@@ -57,7 +57,7 @@ def to_onnx(model: Pipeline, space: Space) -> bytes:
             initial_types=[(column.name, types[column.kind]([None, 1])) for column in columns],
             options={"zipmap": False},
             custom_conversion_functions={SimpleImputer: _fill, OneHotEncoder: _indicate},
-            custom_shape_calculators={SimpleImputer: _doubles_out, OneHotEncoder: _doubles_out},
+            custom_shape_calculators={SimpleImputer: _filled_out, OneHotEncoder: _doubles_out},
         )
     # skl2onnx raises many kinds; whatever it is, nothing has been written yet.
     except Exception as error:
@@ -94,29 +94,91 @@ def _doubles_out(operator: Any) -> None:
     operator.outputs[0].type = DoubleTensorType([None, width])
 
 
+def _filled_out(operator: Any) -> None:
+    from skl2onnx.common.data_types import StringTensorType
+
+    if operator.raw_operator.statistics_.dtype == object:
+        width = len(operator.raw_operator.statistics_)
+        operator.outputs[0].type = StringTensorType([None, width])
+    else:
+        _doubles_out(operator)
+
+
 def _indicate(scope: Any, operator: Any, container: Any) -> None:
     from onnx import TensorProto
-    from skl2onnx.algebra.onnx_ops import OnnxCast, OnnxConcat, OnnxOneHotEncoder, OnnxReshape
+    from skl2onnx.algebra.onnx_ops import (
+        OnnxCast,
+        OnnxConcat,
+        OnnxOneHotEncoder,
+        OnnxReduceSum,
+        OnnxReshape,
+        OnnxSub,
+    )
 
-    version = container.target_opset
-    blocks = []
-    for values, listed in zip(operator.inputs, operator.raw_operator.categories_, strict=True):
+    version, encoder = container.target_opset, operator.raw_operator
+
+    def indicators(values: Any, listed: list[str]) -> Any:
         # Zeros for a category that is not listed, "" for missing among them.
         cube = OnnxOneHotEncoder(
             values, cats_strings=[*map(str.encode, listed)], zeros=1, op_version=version
         )
         flat = OnnxReshape(cube, np.array([-1, len(listed)], np.int64), op_version=version)
-        blocks.append(OnnxCast(flat, to=TensorProto.DOUBLE, op_version=version))
+        return OnnxCast(flat, to=TensorProto.DOUBLE, op_version=version)
+
+    def any_of(values: Any, listed: list[str]) -> Any:
+        across = np.array([1], np.int64)
+        return OnnxReduceSum(indicators(values, listed), across, keepdims=1, op_version=version)
+
+    blocks: list[Any] = []
+    for values, listed, rare in zip(
+        _single_columns(operator.inputs, len(encoder.categories_), version),
+        encoder.categories_,
+        _infrequent(encoder),
+        strict=True,
+    ):
+        kept = [name for name in listed if name not in rare]
+        if kept:
+            blocks.append(indicators(values, kept))
+        if not rare:
+            continue
+        if encoder.handle_unknown != "infrequent_if_exist":
+            blocks.append(any_of(values, rare))
+        else:
+            # Whatever is not kept, missing included; the last of `rare` is no value at all.
+            seen = any_of(values, kept) if kept else any_of(values, rare[-1:])
+            blocks.append(OnnxSub(np.array([1.0]), seen, op_version=version))
     joined = OnnxConcat(*blocks, axis=1, op_version=version, output_names=operator.outputs[:1])
     joined.add_to(scope, container)
 
 
-def _fill(scope: Any, operator: Any, container: Any) -> None:
-    from skl2onnx.algebra.onnx_ops import OnnxIsNaN, OnnxWhere
+def _infrequent(encoder: Any) -> list[list[str]]:
+    if encoder.min_frequency is None:
+        return [[] for _ in encoder.categories_]
+    return [[] if rare is None else rare.tolist() for rare in encoder.infrequent_categories_]
 
-    values, version = operator.inputs[0], container.target_opset
-    fill = operator.raw_operator.statistics_.astype(np.float64)
-    missing = OnnxIsNaN(values, op_version=version)
+
+def _single_columns(inputs: list[Any], width: int, version: int) -> list[Any]:
+    from skl2onnx.algebra.onnx_ops import OnnxGather
+
+    if len(inputs) == width:
+        return inputs
+    places = (np.array([place], np.int64) for place in range(width))
+    return [OnnxGather(inputs[0], place, axis=1, op_version=version) for place in places]
+
+
+def _fill(scope: Any, operator: Any, container: Any) -> None:
+    from skl2onnx.algebra.onnx_ops import OnnxConcat, OnnxEqual, OnnxIsNaN, OnnxWhere
+
+    version, fill = container.target_opset, operator.raw_operator.statistics_
+    values = operator.inputs[0]
+    if len(operator.inputs) > 1:
+        values = OnnxConcat(*operator.inputs, axis=1, op_version=version)
+    if fill.dtype == object:
+        missing = OnnxEqual(values, np.array([""]), op_version=version)
+        fill = fill.astype(str)
+    else:
+        missing = OnnxIsNaN(values, op_version=version)
+        fill = fill.astype(np.float64)
     filled = OnnxWhere(missing, fill, values, op_version=version, output_names=operator.outputs[:1])
     filled.add_to(scope, container)
 

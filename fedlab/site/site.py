@@ -216,9 +216,15 @@ class Site:
             )
 
     def _has(self, asked: Schema) -> bool:
-        mine = {(c.name, c.kind, c.categories) for c in self._schema.columns}
+        mine = {column.name: column for column in self._schema.columns}
         same = (asked.target, asked.event) == (self._schema.target, self._schema.event)
-        return same and {(c.name, c.kind, c.categories) for c in asked.columns} <= mine
+        # Categories that only other sites declare are allowed: rows are matched by their names.
+        return same and all(
+            column.name in mine
+            and column.kind == mine[column.name].kind
+            and set(column.categories) >= set(mine[column.name].categories)
+            for column in asked.columns
+        )
 
     def _permit(self, request: Request, rows: int) -> Event | None:
         query, privacy = request.query, request.privacy

@@ -27,6 +27,7 @@ from fedlab.strategies.fedprox import FedProx
 from fedlab.strategies.fedsums import FedSums
 from fedlab.strategies.fine_tuning import FineTuning
 from fedlab.strategies.local_training import LocalTraining, ask_to_train
+from fedlab.strategies.partial_fitting import ask_for_passes
 from fedlab.strategies.personal import Personal, personal_parameters
 from fedlab.strategies.scaffold import SCAFFOLD
 from fedlab.strategies.strategy import Problem, State, Strategy
@@ -64,6 +65,7 @@ __all__ = [
     "State",
     "Strategy",
     "TrimmedMean",
+    "ask_for_passes",
     "ask_to_train",
     "default_strategy",
     "personal_parameters",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fedlab.core.cox import CoxRegression
 from fedlab.core.model import Differentiable, Model, Summed
+from fedlab.core.sklearn_model import PartialFitted
 from fedlab.core.trees.boosting import Boosting
 from fedlab.core.trees.forest import Forest
 from fedlab.errors import TrainingError
@@ -29,6 +30,8 @@ def default_strategy(model: Model, *, private: bool) -> Strategy:
     """
     if isinstance(model, Differentiable):
         return FedAvg() if private else FedNewton()
+    if isinstance(model, PartialFitted):
+        return FedAvg()
     if isinstance(model, Summed):
         return FedSums()
     if isinstance(model, CoxRegression):

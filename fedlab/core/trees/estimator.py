@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
+from fedlab.core.estimator import as_pipeline
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.space import Space
 from fedlab.core.trees.keys import Ints
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["class_order", "forest_pipeline", "tree_pipeline"]
 
 
-def tree_pipeline(space: Space, final: Any) -> Pipeline:
+def tree_pipeline(space: Space, final: Any, *, n_samples: int = 0) -> Pipeline:
     """A fitted pipeline whose numbers go through as they are, missing ones included.
 
     Parameters
@@ -30,28 +30,10 @@ def tree_pipeline(space: Space, final: Any) -> Pipeline:
     space : Space
     final : estimator
         Already fitted, on the columns of ``space.matrix``.
+    n_samples : int
+        Training rows over all sites.
     """
-    from sklearn.compose import ColumnTransformer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder
-
-    indicators = OneHotEncoder(
-        categories=[np.array(column.categories, dtype=object) for column in space.categories],
-        handle_unknown="ignore",
-        sparse_output=False,
-    )
-    blocks = [
-        ("numbers", "passthrough", [column.name for column in space.numbers]),
-        ("categories", indicators, [column.name for column in space.categories]),
-    ]
-    columns = ColumnTransformer([block for block in blocks if block[2]])
-    # Only shapes and names are learned from these made-up rows.
-    made_up = {
-        column.name: [0.0, 1.0] if column.kind == "number" else [column.categories[0]] * 2
-        for column in space.schema.columns
-    }
-    columns.fit(pd.DataFrame(made_up))
-    return make_pipeline(columns, final)
+    return as_pipeline(space, final, n_samples=n_samples)
 
 
 def class_order(space: Space) -> tuple[np.ndarray[Any, Any], Ints]:

@@ -7,7 +7,7 @@ sums of leaves differ from the estimator's by rounding in double precision only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -20,6 +20,7 @@ from fedlab.core.trees.boosted import double_thresholds
 from fedlab.core.trees.boosting import Boosting
 from fedlab.core.trees.estimator import class_order
 from fedlab.core.trees.keys import Ints
+from fedlab.core.vocabulary import Vocabulary
 from fedlab.errors import TrainingError
 
 __all__ = ["to_onnx_trees"]
@@ -139,11 +140,39 @@ class _Graph:
             for column in space.schema.columns
         ]
         blocks = [column.name for column in space.numbers]
-        for column in space.categories:
-            listed = self.constant(np.array(column.categories, dtype=object)[None, :])
-            same = self.add("Equal", column.name, listed)
-            blocks.append(self.add("Cast", same, to=TensorProto.DOUBLE))
+        if not space.keeps_missing:
+            blocks = [
+                self._filled(name, fill) for name, fill in zip(blocks, space.fill, strict=True)
+            ]
+        for name, vocabulary in space.vocabulary.items():
+            blocks += self._indicators(name, vocabulary)
         return self.add("Concat", *blocks, axis=1)
+
+    def _filled(self, values: str, fill: float) -> str:
+        return self.add("Where", self.add("IsNaN", values), self.constant([[fill]]), values)
+
+    def _indicators(self, column: str, vocabulary: Vocabulary) -> list[str]:
+        from onnx import TensorProto
+
+        def are(listed: Sequence[str]) -> str:
+            same = self.add("Equal", column, self.constant(np.array([listed], dtype=object)))
+            return self.add("Cast", same, to=TensorProto.DOUBLE)
+
+        def any_of(listed: Sequence[str]) -> str:
+            return self.add("ReduceSum", are(listed), self.constant([1]), keepdims=1)
+
+        if vocabulary.fill is not None:
+            missing = self.add("Equal", column, self.constant(np.array([[""]], dtype=object)))
+            fill = self.constant(np.array([[vocabulary.fill]], dtype=object))
+            column = self.add("Where", missing, fill, column)
+        blocks = [are(vocabulary.kept)] if vocabulary.kept else []
+        if vocabulary.bucket is None:
+            return blocks
+        if not vocabulary.unseen:
+            return [*blocks, any_of(vocabulary.rare)]
+        # Whatever is not kept is in the bucket, missing included; its own name is no value.
+        seen = any_of(vocabulary.kept or (vocabulary.bucket,))
+        return [*blocks, self.add("Sub", self.constant([[1.0]]), seen)]
 
     def trees(
         self,
