@@ -69,7 +69,7 @@ class Training:
         self._evaluate, self._charges = evaluate, charges
         # A fork inherits what its parameters have cost, but may ask its own number of rounds.
         self._inherited = len(charges) if inherited is None else inherited
-        self._pause = threading.Event()
+        self._pause, self._stepping = threading.Event(), threading.Lock()
         self.rounds = rounds or (self._scored(Round(state=strategy.init(problem))),)
 
     def __repr__(self) -> str:
@@ -111,6 +111,19 @@ class Training:
         TrainingError
             When the parameters are no longer finite.
         """
+        if not self._stepping.acquire(blocking=False):
+            raise TrainingError(
+                "A run takes one round at a time.",
+                "a step while another thread takes one",
+                "Wait for it, or call pause() and then go on.",
+                round=self.round + 1,
+            )
+        try:
+            return self._step(on_reply)
+        finally:
+            self._stepping.release()
+
+    def _step(self, on_reply: Callable[[Reply], None] | None) -> Round:
         number = self.round + 1
         plan = self.strategy.plan(self.problem, self.state)
         asked = len(self._charges) - self._inherited
@@ -310,11 +323,13 @@ class Training:
         return max(sites, key=lambda site: spent[site], default=None)
 
     def plot(self) -> go.Figure:
-        """Losses and accuracy by round."""
+        """Losses, accuracy and the norms of what each site sent, by round."""
         from fedlab.displays.figures import history_figure
 
         promised = None if self.privacy is None else self.privacy.epsilon
-        return history_figure(self.history, promised=promised)
+        norms = [done.norms for done in self.rounds]
+        sent = pd.DataFrame(norms, columns=sorted(self.problem.rows))
+        return history_figure(self.history, sent, promised=promised)
 
     @property
     def model(self) -> Pipeline:
