@@ -179,7 +179,7 @@ class _Worth:
             replies, refusals = coordinator.ask_willing(run, after.number, queries)
             require_answers(replies, refusals)
             self.silent |= set(refusals)
-            sums = [tally(replies[site])["log_loss"] for site in sorted(replies)]
+            sums = [tally(replies[site])["loss"] for site in sorted(replies)]
             losses: Array = np.sum(sums, axis=0)
             return losses / sum(reply.rows for reply in replies.values())
 

@@ -12,12 +12,13 @@ import pandas as pd
 
 from fedlab.coordinator import Coordinator
 from fedlab.core.metrics import from_histogram
+from fedlab.core.model import Classifier, Model
 from fedlab.core.parameters import Array, Parameters
 from fedlab.displays.tables import to_html
-from fedlab.errors import RefusedError, TrainingError
+from fedlab.errors import PrivacyError, RefusedError, TrainingError
 from fedlab.privacy import RecordDP
 from fedlab.queries import Reply, Score, ScoreHistogram, Tally
-from fedlab.rounds import SiteScore
+from fedlab.rounds import SiteScore, pooled
 from fedlab.strategies import Problem, State
 
 if TYPE_CHECKING:
@@ -93,24 +94,38 @@ def evaluate(
     TrainingError
         When no site answers.
     """
-    query = ScoreHistogram(
-        model=problem.model,
-        space=problem.space,
-        candidates=(parameters,),
-        # Noise falls on every bin: two hold accuracy, and more would drown it.
-        bins=100 if privacy is None else 2,
-    )
-    queries = dict.fromkeys(sorted(problem.rows), query)
-    # A promise is kept by one answer; each evaluation is a run of its own to the sites.
-    asked_as = run if privacy is None else f"{run}-judged-{secrets.token_hex(4)}"
-    histograms, refusals = coordinator.ask_willing(asked_as, round, queries, privacy)
-    require_answers(histograms, refusals)
+    model, space = problem.model, problem.space
+    binary = isinstance(model, Classifier) and len(space.schema.classes) == 2
+    if privacy is not None and not binary:
+        raise PrivacyError(
+            "Judging with noise needs a classifier of two classes, whose counts have a bound.",
+            f"{type(model).__name__} for {space.schema.target!r}",
+            "Leave privacy out.",
+        )
+    histograms: dict[str, Reply] = {}
+    refusals: dict[str, RefusedError] = {}
+    sites = sorted(problem.rows)
+    if binary and isinstance(model, Classifier):
+        query = ScoreHistogram(
+            model=model,
+            space=space,
+            candidates=(parameters,),
+            # Noise falls on every bin: two hold accuracy, and more would drown it.
+            bins=100 if privacy is None else 2,
+        )
+        queries = dict.fromkeys(sites, query)
+        # A promise is kept by one answer; each evaluation is a run of its own to the sites.
+        asked_as = run if privacy is None else f"{run}-judged-{secrets.token_hex(4)}"
+        histograms, refusals = coordinator.ask_willing(asked_as, round, queries, privacy)
+        require_answers(histograms, refusals)
     scores: dict[str, SiteScore] = {}
     if privacy is None:
         state = State(round, parameters, Parameters({}))
-        scores = score_sites(coordinator, run, problem, state, "test")
-    lines = {site: _line([reply], scores) for site, reply in histograms.items()}
-    lines[ALL_SITES] = _line(list(histograms.values()), scores)
+        scores, refusals = score_sites(coordinator, run, problem, state, "test")
+        require_answers(scores, refusals)
+    judged = sorted(scores or histograms)
+    lines = {site: _line([site], histograms, scores, model) for site in judged}
+    lines[ALL_SITES] = _line(judged, histograms, scores, model)
     frame = pd.DataFrame.from_dict(lines, orient="index").astype({"rows": int})
     frame.index.name = "site"
     return Evaluation(
@@ -122,20 +137,30 @@ def evaluate(
     )
 
 
-def _line(replies: Sequence[Reply], scores: Mapping[str, SiteScore]) -> dict[str, float]:
-    counts: Array = np.sum([tally(reply)["histogram"][0] for reply in replies], axis=0)
-    rows = sum(reply.rows for reply in replies)
-    line = {"rows": rows, **from_histogram(counts)}
-    noise = [reply.charge.noise_multiplier for reply in replies if reply.charge is not None]
-    if noise:
-        # With two bins the area is no more than the mean of sensitivity and specificity.
-        del line["auc"]
-        correct = counts[0, 0] + counts[1, 1]
-        line["accuracy"] = float(np.clip(correct / rows, 0.0, 1.0))
-        line["accuracy_noise"] = float(np.sqrt(2 * np.sum(np.square(noise)))) / rows
-    judged = [scores[reply.site] for reply in replies if reply.site in scores]
+def _line(
+    sites: Sequence[str],
+    histograms: Mapping[str, Reply],
+    scores: Mapping[str, SiteScore],
+    model: Model,
+) -> dict[str, float]:
+    replies = [histograms[site] for site in sites if site in histograms]
+    line: dict[str, float] = {"rows": 0}
+    if replies:
+        counts: Array = np.sum([tally(reply)["histogram"][0] for reply in replies], axis=0)
+        line = {"rows": sum(reply.rows for reply in replies), **from_histogram(counts)}
+        noise = [reply.charge.noise_multiplier for reply in replies if reply.charge is not None]
+        if noise:
+            # With two bins the area is no more than the mean of sensitivity and specificity.
+            del line["auc"]
+            correct = counts[0, 0] + counts[1, 1]
+            line["accuracy"] = float(np.clip(correct / line["rows"], 0.0, 1.0))
+            line["accuracy_noise"] = float(np.sqrt(2 * np.sum(np.square(noise)))) / line["rows"]
+    judged = {site: scores[site] for site in sites if site in scores}
     if judged:
-        line["log_loss"] = sum(s.log_loss for s in judged) / sum(s.rows for s in judged)
+        line["rows"] = sum(score.rows for score in judged.values())
+        figures = pooled(judged, model)
+        figures[model.loss] = figures.pop("loss")
+        line |= {name: value for name, value in figures.items() if name not in line}
     return line
 
 
@@ -145,21 +170,20 @@ def score_sites(
     problem: Problem,
     state: State,
     split: Literal["train", "test"],
-) -> dict[str, SiteScore]:
-    """Log loss and correct classes of the parameters at each site that is willing to tell."""
+) -> tuple[dict[str, SiteScore], dict[str, RefusedError]]:
+    """The model's sums at each site that is willing to tell, and who is not."""
     query = Score(
         model=problem.model, space=problem.space, candidates=(state.parameters,), split=split
     )
     queries = dict.fromkeys(sorted(problem.rows), query)
-    replies, _ = coordinator.ask_willing(run, state.round, queries)
-    return {
+    replies, refusals = coordinator.ask_willing(run, state.round, queries)
+    scores = {
         site: SiteScore(
-            reply.rows,
-            float(tally(reply)["log_loss"][0]),
-            float(tally(reply)["correct"][0]),
+            reply.rows, {name: float(values[0]) for name, values in tally(reply).items()}
         )
         for site, reply in replies.items()
     }
+    return scores, refusals
 
 
 def tally(reply: Reply) -> dict[str, Array]:
@@ -169,7 +193,7 @@ def tally(reply: Reply) -> dict[str, Array]:
     return reply.answer.sums
 
 
-def require_answers(replies: dict[str, Reply], refusals: dict[str, RefusedError]) -> None:
+def require_answers(replies: Mapping[str, object], refusals: Mapping[str, RefusedError]) -> None:
     """Raise TrainingError when no site answered, with the first reason."""
     if not replies:
         site, why = sorted(refusals.items())[0]

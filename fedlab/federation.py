@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fedlab.coordinator import Coordinator
-from fedlab.core.logistic import Model
+from fedlab.core.model import Model
 from fedlab.core.schema import Schema, agree
 from fedlab.core.space import Space, from_moments, from_ranges
 from fedlab.displays.tables import rounded_up, to_html
@@ -21,7 +21,7 @@ from fedlab.queries import Describe, Description, Moments, MomentSums, Query, Re
 from fedlab.saves import read_save
 from fedlab.site import Site
 from fedlab.spend import PrivacySpend, spend_of
-from fedlab.strategies import Problem, Strategy
+from fedlab.strategies import Problem, Strategy, default_strategy
 from fedlab.training import Training, check_private
 
 __all__ = ["Federation", "resume"]
@@ -149,7 +149,7 @@ class Federation:
         self,
         model: Model,
         *,
-        strategy: Strategy,
+        strategy: Strategy | None = None,
         privacy: RecordDP | None = None,
         evaluate: bool | None = None,
     ) -> Training:
@@ -162,8 +162,9 @@ class Federation:
         ----------
         model : Model
             What to fit, e.g. ``fl.LogisticRegression()``.
-        strategy : Strategy
-            How, e.g. ``fl.FedAvg()`` or ``fl.FedNewton()``.
+        strategy : Strategy, optional
+            How, e.g. ``fl.FedAvg()``. By default the exact one that fits the model, or
+            averaging under privacy.
         privacy : RecordDP, optional
             The promise every answer of the run keeps.
         evaluate : bool, optional
@@ -180,6 +181,7 @@ class Federation:
             When a site refuses its sums.
         """
         model.check(self.schema)
+        strategy = strategy or default_strategy(model, private=privacy is not None)
         check_private(strategy, privacy)
         run_space = self._space() if privacy is None else from_ranges(self.schema)
         problem = Problem(

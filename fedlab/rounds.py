@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from fedlab.core.model import Model
 from fedlab.displays.tables import to_html
 from fedlab.privacy import Event
 from fedlab.queries import Answer
@@ -18,11 +19,10 @@ __all__ = ["Round", "SiteScore", "pooled"]
 
 
 class SiteScore(msgspec.Struct, frozen=True):
-    """How the common parameters do at one site: rows, summed log loss, rows classed correctly."""
+    """How the common parameters do at one site: rows, and the sums its model judges by."""
 
     rows: int
-    log_loss: float
-    correct: float
+    sums: dict[str, float]
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +38,8 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         Training rows of each site that took part; bytes of its encoded reply.
     norms : dict of str to float
         Euclidean norm of each site's update.
+    excluded : dict of str to str
+        Sites that sent something unusable and were left out, and why; their answers are not kept.
     charges : dict of str to Event
         What each site's ledger was charged; empty without privacy.
     charged : int
@@ -54,6 +56,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     rows: dict[str, int] = {}
     sizes: dict[str, int] = {}
     norms: dict[str, float] = {}
+    excluded: dict[str, str] = {}
     charges: dict[str, Event] = {}
     charged: int = 0
     strategy: Strategy | None = None
@@ -80,10 +83,14 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         return pd.DataFrame(table, index=pd.Index(sites, name="site"))
 
     def __repr__(self) -> str:
-        return f"Round {self.number}\n{self.frame.round(6).to_string()}"
+        lines = [f"Round {self.number}", self.frame.round(6).to_string(), *self._left_out()]
+        return "\n".join(lines)
+
+    def _left_out(self) -> list[str]:
+        return [f"Site {site!r} was left out: {why}." for site, why in self.excluded.items()]
 
     def _repr_html_(self) -> str:
-        notes = []
+        notes = self._left_out()
         if self.charges and not self.after:
             notes.append(
                 "Losses are not shown: under RecordDP only the noisy update leaves a site."
@@ -94,19 +101,13 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _mean_loss(score: SiteScore | None) -> float:
-    return np.nan if score is None else score.log_loss / score.rows
+    return np.nan if score is None else score.sums["loss"] / score.rows
 
 
-def pooled(scores: Mapping[str, SiteScore]) -> tuple[float, float]:
-    """Mean log loss and accuracy over all rows of all sites; NaN where nothing was scored.
-
-    Examples
-    --------
-    >>> pooled({"a": SiteScore(10, 5.0, 8.0), "b": SiteScore(30, 25.0, 22.0)})
-    (0.75, 0.75)
-    """
+def pooled(scores: Mapping[str, SiteScore], model: Model) -> dict[str, float]:
+    """The model's figures over all rows of all sites; none where nothing was scored."""
     rows = sum(score.rows for score in scores.values())
     if rows == 0:
-        return np.nan, np.nan
-    loss = sum(scores[site].log_loss for site in sorted(scores))
-    return loss / rows, sum(score.correct for score in scores.values()) / rows
+        return {}
+    sums = {name: sum(scores[s].sums[name] for s in sorted(scores)) for name in model.counted}
+    return model.figures(sums, rows)

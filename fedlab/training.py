@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,13 +22,14 @@ from fedlab.privacy import Event, RecordDP, epsilon_spent
 from fedlab.queries import Reply
 from fedlab.rounds import Round, pooled
 from fedlab.saves import Save, write_save
-from fedlab.strategies import Problem, State, Strategy
+from fedlab.strategies import Problem, State, Strategy, personal_parameters
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     from sklearn.pipeline import Pipeline
 
     from fedlab.export import ExportedModel, SigningKey
+    from fedlab.inference import Inference
 
 __all__ = ["Training"]
 
@@ -109,7 +110,8 @@ class Training:
         PrivacyError
             When the noise was calibrated to fewer rounds.
         TrainingError
-            When the parameters are no longer finite.
+            When the parameters are no longer finite, or more sites sent garbage than the strategy
+            tolerates.
         """
         if not self._stepping.acquire(blocking=False):
             raise TrainingError(
@@ -135,8 +137,21 @@ class Training:
                 round=number,
             )
         heard = self._charged(on_reply)
-        replies = self._coordinator.ask(self.id, number, plan, self.privacy, heard)
+        tolerated = self.strategy.tolerates(self.problem, self.state)
+        replies = self._coordinator.ask(
+            self.id, number, plan, self.privacy, heard, tolerated=tolerated
+        )
         answers = {site: reply.answer for site, reply in replies.items() if reply.answer}
+        excluded = dict.fromkeys(sorted(plan.keys() - replies.keys()), "a reply that does not fit")
+        excluded |= self.strategy.excluded(answers)
+        if len(excluded) > tolerated:
+            raise TrainingError(
+                f"The strategy tolerates garbage from {tolerated} of {len(plan)} sites.",
+                "; ".join(f"{why} from {site!r}" for site, why in sorted(excluded.items())),
+                "Leave those sites out, or provide for more of them.",
+                round=number,
+            )
+        answers = {site: answer for site, answer in answers.items() if site not in excluded}
         with one_thread():
             state = self.strategy.combine(self.problem, self.state, answers)
             norms = {site: self.strategy.direction(a).norm() for site, a in answers.items()}
@@ -153,6 +168,7 @@ class Training:
             rows={site: reply.rows for site, reply in replies.items()},
             sizes={site: reply.size for site, reply in replies.items()},
             norms=norms,
+            excluded=excluded,
             charges={site: r.charge for site, r in replies.items() if r.charge is not None},
             charged=len(self._charges),
             strategy=self.strategy,
@@ -290,15 +306,15 @@ class Training:
         dearest = self._dearest()
         lines = []
         for position, done in enumerate(self.rounds):
-            train_loss, _ = pooled(done.after)
-            held_out_loss, accuracy = pooled(done.held_out)
+            model = self.problem.model
+            trained, held_out = (pooled(each, model) for each in (done.after, done.held_out))
             line: dict[str, float] = {
                 "sites": len(done.answers),
                 "bytes": sum(done.sizes.values()),
                 "update_norm": self._moved(position),
-                "train_loss": train_loss,
-                "held_out_loss": held_out_loss,
-                "held_out_accuracy": accuracy,
+                "train_loss": trained.get("loss", np.nan),
+                "held_out_loss": held_out.get("loss", np.nan),
+                f"held_out_{model.score}": held_out.get(model.score, np.nan),
             }
             if self.privacy is not None:
                 last = position == len(self.rounds) - 1
@@ -341,6 +357,21 @@ class Training:
             n_iter=self.round,
         )
 
+    def personal_model(self, site: str) -> Pipeline:
+        """The fitted estimator of one site's own parameters, under a personalised strategy.
+
+        Raises
+        ------
+        TrainingError
+            When the strategy has none, or the site is not in the run.
+        """
+        return self.problem.model.estimator(
+            personal_parameters(self.strategy, self.problem, self.state, site),
+            self.problem.space,
+            n_samples=self.problem.rows[site],
+            n_iter=self.round,
+        )
+
     def evaluate(self, *, privacy: RecordDP | None = None) -> Evaluation:
         """How the model does on the held-out rows of each site.
 
@@ -351,6 +382,30 @@ class Training:
         """
         return evaluate(
             self._coordinator, self.id, self.round, self.problem, self.state.parameters, privacy
+        )
+
+    def inference(
+        self, *, level: float = 0.95, references: Mapping[str, str] | None = None
+    ) -> Inference:
+        """Standard errors, tests and intervals of an exact fit, in the columns' own units.
+
+        Parameters
+        ----------
+        level : float
+            Coverage of the intervals.
+        references : mapping of str to str, optional
+            The category of a column that others are compared with.
+        """
+        from fedlab.inference import infer
+
+        return infer(
+            self._coordinator,
+            self.id,
+            self.round,
+            self.problem,
+            self.state.parameters,
+            level=level,
+            references=references,
         )
 
     def contributions(self, *, permutations: int = 100) -> Contributions:
@@ -435,8 +490,8 @@ class Training:
         run, problem, state = self.id, self.problem, done.state
         return msgspec.structs.replace(
             done,
-            after=score_sites(self._coordinator, run, problem, state, "train"),
-            held_out=score_sites(self._coordinator, run, problem, state, "test"),
+            after=score_sites(self._coordinator, run, problem, state, "train")[0],
+            held_out=score_sites(self._coordinator, run, problem, state, "test")[0],
         )
 
 

@@ -14,9 +14,11 @@ import fedlab as fl
 ROOT = Path(__file__).parents[1] / "fedlab"
 # To change this list is to change what users have written down in their notebooks.
 NAMES = """
-    ExportedModel FedAvg FedNewton Federation InProcess LabelSkew LogisticRegression Policy
-    QuantitySkew RecordDP SigningKey Site compare core datasets displays engines errors export load
-    partition privacy queries resume site strategies widgets
+    CentredClipping Ditto ExportedModel FedAdagrad FedAdam FedAvg FedAvgM FedNewton FedNova FedProx
+    FedSGD FedYogi Federation FineTuning GeometricMedian InProcess Inference Krum LabelSkew
+    LinearRegression LogisticRegression Mean Median MultiKrum NormClipping PoissonRegression Policy
+    QuantitySkew RecordDP Ridge SCAFFOLD SVC SigningKey Site TrimmedMean compare core datasets
+    displays engines errors export load partition privacy queries resume site strategies widgets
 """
 
 

@@ -45,15 +45,15 @@ BAD: dict[str, tuple[Callable[[], Any], type[FedlabError], str]] = {
     "infinite": (lambda: lone(good(lab=math.inf)), DataError, "finite"),
     "only target": (lambda: lone(good()[["died"]]), DataError, "at least one feature"),
     "many classes": (
-        lambda: lone(table(99).assign(died=np.arange(99))), DataError, "99 distinct values",
+        lambda: train(lone(table(99).assign(died=np.arange(99)))), TrainingError, "Got 0",
     ),
     "one class": (
         lambda: train(lone(good(died=pd.Categorical(["no"] * N)))),
         TrainingError,
-        "two classes over all sites. Got 1",
+        "two or more classes over all sites. Got 1",
     ),
     "three classes": (
-        lambda: train(lone(good(died=np.arange(N) % 3))), DataError, "Got 3",
+        lambda: train(lone(good(died=np.arange(N) % 3))), TrainingError, "Got 0",
     ),
     "mixed target": (lambda: lone(good(died=[JANE, 0] * 20)), DataError, "target"),
     "target of lists": (lambda: lone(good(died=pd.Series([[0], [1]] * 20))), DataError, "target"),

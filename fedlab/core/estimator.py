@@ -1,4 +1,4 @@
-"""Parameters as the scikit-learn estimator they stand for."""
+"""The way from a site's own columns to a model, as a scikit-learn pipeline."""
 
 from __future__ import annotations
 
@@ -7,38 +7,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from fedlab.core.parameters import Parameters
 from fedlab.core.space import Space
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-__all__ = ["as_estimator"]
+__all__ = ["as_pipeline"]
 
 
-def as_estimator(
-    parameters: Parameters, space: Space, *, C: float, n_samples: int, n_iter: int
-) -> Pipeline:
-    """A fitted pipeline that takes rows in the sites' own columns.
+def as_pipeline(space: Space, final: Any, *, n_samples: int) -> Pipeline:
+    """A fitted pipeline that takes rows in the sites' own columns and ends in `final`.
 
-    It scales, fills a missing number with the federation's mean, makes indicator columns, and
-    classifies: ``predict``, ``predict_proba`` and the rest work as after an ordinary ``fit``.
+    It scales, fills a missing number with the federation's mean and makes indicator columns;
+    ``predict`` and the rest work as after an ordinary ``fit``.
 
     Parameters
     ----------
-    parameters : Parameters
-        ``coef`` of shape ``(n_features,)`` and ``intercept``.
     space : Space
-    C : float
-        Inverse penalty, as scikit-learn names it.
+    final : estimator
+        Already fitted, on the columns of ``space.matrix``.
     n_samples : int
         Training rows over all sites.
-    n_iter : int
-        Rounds.
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -53,24 +45,16 @@ def as_estimator(
         ("categories", indicators, [column.name for column in space.categories]),
     ]
     columns = ColumnTransformer([block for block in blocks if block[2]])
-    pipeline = make_pipeline(columns, LogisticRegression(C=C))
-    # scikit-learn fits shapes and names on a table of made-up rows; every number it learned from
-    # them is then replaced by the federation's.
-    made_up = _made_up_rows(space)
-    pipeline.fit(made_up, np.array(space.schema.classes))
+    # scikit-learn learns shapes and names from a table of made-up rows; every number it learned
+    # from them is then replaced by the federation's.
+    columns.fit(_made_up_rows(space))
     if space.numbers:
         scaler = columns.named_transformers_["numbers"].named_steps["standardscaler"]
         scaler.mean_ = np.array(space.scaling["mean"])
         scaler.scale_ = np.array(space.scaling["scale"])
         scaler.var_ = scaler.scale_**2
         scaler.n_samples_seen_ = n_samples
-    classifier: Any = pipeline.named_steps["logisticregression"]
-    # scikit-learn sorts the classes; where the declared order differs, the sign turns.
-    sign = 1.0 if classifier.classes_[1] == space.schema.classes[1] else -1.0
-    classifier.coef_ = sign * np.array(parameters["coef"])[None, :]
-    classifier.intercept_ = sign * np.array(parameters["intercept"]).reshape(1)
-    classifier.n_iter_ = np.array([n_iter], dtype=np.int32)
-    return pipeline
+    return make_pipeline(columns, final)
 
 
 def _made_up_rows(space: Space) -> pd.DataFrame:

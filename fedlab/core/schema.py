@@ -38,7 +38,11 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Schema(msgspec.Struct, frozen=True):
-    """The columns of a table of patients, its target and the classes the target takes."""
+    """The columns of a table of patients, its target and the classes the target takes.
+
+    A target of numbers has classes only where they are two whole ones; otherwise it is read as
+    numbers. More classes are declared, as categories.
+    """
 
     columns: tuple[Column, ...]
     target: str
@@ -149,14 +153,15 @@ def _classes(values: pd.Series, site: str) -> tuple[Label, ...]:
             site=site,
         )
     distinct = np.unique(values.to_numpy(dtype=np.float64))
-    if len(distinct) > MAXIMUM_CLASSES or not np.equal(distinct, np.round(distinct)).all():
+    if not np.isfinite(distinct).all():
         raise DataError(
-            f"A target of numbers such as {name!r} must have at most {MAXIMUM_CLASSES} whole "
-            "values, its classes.",
-            f"{len(distinct)} distinct values",
-            "Choose a target of two classes, or declare more as categories.",
+            f"The target {name!r} must be finite.",
+            "infinite values",
+            "Drop those rows before making the site.",
             site=site,
         )
+    if len(distinct) > MAXIMUM_CLASSES or not np.equal(distinct, np.round(distinct)).all():
+        return ()
     return tuple(int(value) for value in distinct)
 
 
@@ -203,6 +208,8 @@ def _all_classes(schemas: Mapping[str, Schema]) -> tuple[Label, ...]:
         "booleans" if isinstance(each, bool) else "text" if isinstance(each, str) else "numbers"
         for each in labels
     }
+    if not all(lists):
+        kinds.add("numbers")
     if len(kinds) > 1:
         target = next(iter(schemas.values())).target
         raise SchemaError(
@@ -210,6 +217,8 @@ def _all_classes(schemas: Mapping[str, Schema]) -> tuple[Label, ...]:
             f"{' at some sites and '.join(sorted(kinds))} at others",
             "Use the same labels everywhere.",
         )
+    if not all(lists) and kinds <= {"numbers"}:
+        return ()
     if kinds == {"numbers"} and set(labels) <= {0, 1}:
         return (0, 1)
     return lists.pop() if len(lists) == 1 else tuple(sorted(set(labels)))

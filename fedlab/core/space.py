@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import msgspec
 import numpy as np
 import pandas as pd
@@ -11,6 +13,9 @@ from fedlab.core.schema import Column, Schema
 from fedlab.errors import DataError, PrivacyError
 
 __all__ = ["Space", "from_moments", "from_ranges", "numbers", "targets"]
+
+
+Target = np.ndarray[Any, np.dtype[Any]]
 
 
 class Space(msgspec.Struct, frozen=True):
@@ -79,8 +84,10 @@ def numbers(frame: pd.DataFrame, schema: Schema) -> Array:
     return frame[names].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def targets(values: pd.Series, schema: Schema) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Index of each row's class, shape ``(n_samples,)``."""
+def targets(values: pd.Series, schema: Schema, reads: Literal["classes", "numbers"]) -> Target:
+    """Index of each row's class, or its number, shape ``(n_samples,)``."""
+    if reads == "numbers":
+        return values.to_numpy(dtype=np.float64)
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(str)
     codes = pd.Index(list(schema.classes)).get_indexer(pd.Index(values)).astype(np.int64)

@@ -3,6 +3,8 @@
 Without privacy these are the local steps of McMahan et al. 2017 (algorithm 1, ClientUpdate). With
 record-level privacy each step is one of Abadi et al. 2016 (algorithm 1): every row's gradient is
 clipped, the sum gets noise, and the divisor is the fixed batch size, never the size of the sample.
+Terms that strategies add to a step (a pull to an anchor, a correction) come with the question and
+see no row, so they change nothing about its sensitivity.
 """
 
 from __future__ import annotations
@@ -14,13 +16,13 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from fedlab.core.logistic import Labels, Model
+from fedlab.core.model import Differentiable
 from fedlab.core.parameters import Array, Parameters
-from fedlab.core.space import Space
+from fedlab.core.space import Space, Target
 from fedlab.privacy import RecordDP, Releases
 from fedlab.queries.query import Answer, Context, Query, Rows
 
-__all__ = ["LocalFit", "Update"]
+__all__ = ["LocalFit", "Update", "count_steps"]
 
 Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -29,6 +31,18 @@ class Update(Answer, msgspec.Struct, frozen=True, eq=False, tag=True):
     """Parameters after local training minus those before."""
 
     delta: Parameters
+
+
+def count_steps(n_rows: int, *, batch_size: int | None, epochs: int, steps: int | None) -> int:
+    """Gradient steps that a site of `n_rows` takes in a round.
+
+    Examples
+    --------
+    >>> count_steps(70, batch_size=32, epochs=2, steps=None)
+    6
+    """
+    batch = n_rows if batch_size is None else min(batch_size, n_rows)
+    return steps or epochs * math.ceil(n_rows / batch)
 
 
 class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -46,11 +60,17 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     epochs : int
         Passes over the rows, unless `steps` is given.
     steps : int or None
+    mu : float
+        Strength of the pull ``mu / 2 ||w - anchor||^2``.
+    anchor : Parameters or None
+        Where it pulls to; None for where training starts.
+    correction : Parameters or None
+        Added to the gradient of every step.
     """
 
     purpose: ClassVar[str] = "training"
 
-    model: Model
+    model: Differentiable
     space: Space
     parameters: Parameters
     penalty: float
@@ -58,6 +78,9 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     batch_size: int | None = None
     epochs: int = 1
     steps: int | None = None
+    mu: float = 0.0
+    anchor: Parameters | None = None
+    correction: Parameters | None = None
 
     def __post_init__(self) -> None:
         for count in (self.batch_size, self.epochs, self.steps):
@@ -68,24 +91,33 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         return n_rows if self.batch_size is None else min(self.batch_size, n_rows)
 
     def _count(self, n_rows: int) -> int:
-        return self.steps or self.epochs * math.ceil(n_rows / self._batch(n_rows))
+        return count_steps(n_rows, batch_size=self.batch_size, epochs=self.epochs, steps=self.steps)
 
     def compute(self, rows: Rows, context: Context) -> Answer:
         """The change that local training makes."""
-        x, y = rows.arrays(self.space)
+        return Update(self.change(rows, context))
+
+    def change(self, rows: Rows, context: Context, use: str = "batches") -> Parameters:
+        """Parameters after training minus those before; `use` names the batches' randomness."""
+        x, y = rows.arrays(self.space, self.model.reads)
+        anchor = self.parameters if self.anchor is None else self.anchor
         current = self.parameters
-        for batch in self._batches(len(y), context):
+        for batch in self._batches(len(y), context, use):
             if context.privacy is None:
                 gradient = (1 / len(batch)) * self.model.gradient(current, x[batch], y[batch])
             else:
                 hidden = self._hidden_sum(current, x[batch], y[batch], context, context.privacy)
                 gradient = (1 / self._batch(len(y))) * hidden
-            shrink = self.penalty * self.model.penalised(current)
-            current = current - self.learning_rate * (gradient + shrink)
-        return Update(current - self.parameters)
+            slope = gradient + self.penalty * self.model.penalised(current)
+            if self.mu > 0:
+                slope = slope + self.mu * (current - anchor)
+            if self.correction is not None:
+                slope = slope + self.correction
+            current = current - self.learning_rate * slope
+        return current - self.parameters
 
     def _hidden_sum(
-        self, at: Parameters, x: Array, y: Labels, context: Context, privacy: RecordDP
+        self, at: Parameters, x: Array, y: Target, context: Context, privacy: RecordDP
     ) -> Parameters:
         gradients = self.model.row_gradients(at, x, y)
         # A gradient too long to square has infinite length, and is clipped to nothing.
@@ -95,9 +127,9 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         total: Array = (gradients * factors).sum(axis=0)
         return at.like(context.release(total, sensitivity=privacy.clipping_norm))
 
-    def _batches(self, n_rows: int, context: Context) -> Iterator[Indices]:
+    def _batches(self, n_rows: int, context: Context, use: str = "batches") -> Iterator[Indices]:
         batch, steps = self._batch(n_rows), self._count(n_rows)
-        random = context.random("batches")
+        random = context.random(use)
         if context.privacy is not None and batch < n_rows:
             for _ in range(steps):
                 yield np.flatnonzero(random.random(n_rows) < batch / n_rows)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
-from fedlab.core.logistic import Model
+from fedlab.core.model import Differentiable
 from fedlab.core.parameters import Array, Parameters, is_finite_array
 from fedlab.core.space import Space
 from fedlab.privacy import Releases
@@ -17,7 +17,7 @@ __all__ = ["NewtonStep", "Slope"]
 
 
 class Slope(Answer, msgspec.Struct, frozen=True, eq=False, tag=True, kw_only=True):
-    """Loss, gradient and Hessian of a site's summed loss."""
+    """Loss, gradient and Hessian of a site's summed loss, the last as its model's `expansion`."""
 
     loss: float
     gradient: Parameters
@@ -29,29 +29,26 @@ class NewtonStep(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     purpose: ClassVar[str] = "training"
 
-    model: Model
+    model: Differentiable
     space: Space
     parameters: Parameters
 
     def compute(self, rows: Rows, context: Context) -> Answer:
         """Sums over the rows."""
-        x, y = rows.arrays(self.space)
-        return Slope(
-            loss=float(self.model.losses(self.parameters, x, y).sum()),
-            gradient=self.model.gradient(self.parameters, x, y),
-            hessian=self.model.hessian(self.parameters, x),
-        )
+        x, y = rows.arrays(self.space, self.model.reads)
+        loss, gradient, hessian = self.model.expansion(self.parameters, x, y)
+        return Slope(loss=loss, gradient=gradient, hessian=hessian)
 
     def releases(self, n_rows: int) -> Releases | None:
         """Exact sums only: rows are not clipped, so no noise hides one."""
         return None
 
     def accepts(self, answer: Answer) -> bool:
-        """A finite loss, a gradient like the parameters, a square Hessian of their size."""
-        size = self.parameters.vector.size
+        """A finite loss, a gradient like the parameters, a Hessian of the model's shape."""
+        shape = self.model.curvature_shape(self.parameters)
         return (
             isinstance(answer, Slope)
             and math.isfinite(answer.loss)
             and answer.gradient.fits(self.parameters)
-            and is_finite_array(answer.hessian, (size, size))
+            and is_finite_array(answer.hessian, shape)
         )

@@ -16,7 +16,7 @@ import pandas as pd
 
 from fedlab.core.parameters import Array
 from fedlab.core.seeds import generator
-from fedlab.core.space import Space, targets
+from fedlab.core.space import Space, Target, targets
 from fedlab.core.wire import Open, encode
 from fedlab.errors import PrivacyError
 from fedlab.privacy import Noise, RecordDP, Releases
@@ -50,9 +50,7 @@ class Rows:
 
     features: pd.DataFrame
     target: pd.Series
-    _matrices: dict[Space, tuple[Array, np.ndarray[tuple[int], np.dtype[np.int64]]]] = field(
-        default_factory=dict
-    )
+    _known: dict[object, tuple[Array, Target]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Rows(shape={self.features.shape})"
@@ -60,14 +58,15 @@ class Rows:
     def __len__(self) -> int:
         return len(self.target)
 
-    def arrays(self, space: Space) -> tuple[Array, np.ndarray[tuple[int], np.dtype[np.int64]]]:
-        """Matrix ``(n_samples, n_features)`` and class indices ``(n_samples,)`` in `space`."""
-        found = self._matrices.get(space)
-        if found is None:
-            found = (space.matrix(self.features), targets(self.target, space.schema))
-            self._matrices.clear()
-            self._matrices[space] = found
-        return found
+    def arrays(self, space: Space, reads: Literal["classes", "numbers"]) -> tuple[Array, Target]:
+        """Matrix ``(n_samples, n_features)`` in `space`, and targets ``(n_samples,)``."""
+        if (space, reads) not in self._known:
+            self._known.clear()
+            self._known[space, reads] = (
+                space.matrix(self.features),
+                targets(self.target, space.schema, reads),
+            )
+        return self._known[space, reads]
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from fedlab.core.logistic import Model
+from fedlab.core.model import Classifier, Model
 from fedlab.core.parameters import Array, Parameters, is_finite_array
 from fedlab.core.space import Space
 from fedlab.privacy import Releases
@@ -34,7 +34,7 @@ def _fits(answer: Answer, shapes: dict[str, tuple[int, ...]]) -> bool:
 
 
 class Score(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """Summed log loss and count of correct classes of each candidate, exactly.
+    """The sums by which a model judges parameters, of each candidate, exactly.
 
     Attributes
     ----------
@@ -51,26 +51,22 @@ class Score(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     split: Split = "test"
 
     def compute(self, rows: Rows, context: Context) -> Answer:
-        """One sum a candidate."""
-        x, y = rows.arrays(self.space)
-        losses = [self.model.losses(each, x, y).sum() for each in self.candidates]
-        correct = [
-            np.sum((self.model.scores(each, x) > 0.5) == (y == 1)) for each in self.candidates
-        ]
-        return Tally({"log_loss": np.array(losses), "correct": np.array(correct, dtype=float)})
+        """One entry a candidate."""
+        x, y = rows.arrays(self.space, self.model.reads)
+        sums = [self.model.sums(each, x, y) for each in self.candidates]
+        return Tally({name: np.array([each[name] for each in sums]) for name in self.model.counted})
 
     def releases(self, n_rows: int) -> Releases | None:
         """A loss has no bound, so no noise hides a row."""
         return None
 
     def accepts(self, answer: Answer) -> bool:
-        """One finite loss and one count a candidate."""
-        one_each = (len(self.candidates),)
-        return _fits(answer, {"log_loss": one_each, "correct": one_each})
+        """One finite entry a candidate of each sum."""
+        return _fits(answer, dict.fromkeys(self.model.counted, (len(self.candidates),)))
 
 
 class ScoreHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """Counts of rows by class and predicted probability, ``(n_candidates, 2, bins)``.
+    """Counts of rows by class and score of the second class, ``(n_candidates, 2, bins)``.
 
     One row adds 1 to one cell of each candidate's histogram, so its sensitivity is the square root
     of the number of candidates. Accuracy, confusion counts, Brier score and area under the curve
@@ -84,7 +80,7 @@ class ScoreHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True)
 
     purpose: ClassVar[str] = "evaluation"
 
-    model: Model
+    model: Classifier
     space: Space
     candidates: tuple[Parameters, ...]
     bins: int = 100
@@ -96,11 +92,11 @@ class ScoreHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True)
 
     def compute(self, rows: Rows, context: Context) -> Answer:
         """One histogram a class and candidate."""
-        x, y = rows.arrays(self.space)
+        x, y = rows.arrays(self.space, self.model.reads)
         counts = np.zeros((len(self.candidates), 2, self.bins))
         for index, candidate in enumerate(self.candidates):
             # The upper edge belongs to the bin below it, as 0.5 itself is not called positive.
-            cells = np.ceil(self.model.scores(candidate, x) * self.bins).astype(int) - 1
+            cells = np.ceil(self.model.scores(candidate, x)[:, 1] * self.bins).astype(int) - 1
             np.add.at(counts[index], (y, np.clip(cells, 0, self.bins - 1)), 1.0)
         hidden = context.release(counts, sensitivity=math.sqrt(len(self.candidates)))
         return Tally({"histogram": hidden})

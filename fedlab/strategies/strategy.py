@@ -8,10 +8,11 @@ from typing import ClassVar
 
 import msgspec
 
-from fedlab.core.logistic import Model
+from fedlab.core.model import Differentiable, Model
 from fedlab.core.parameters import Parameters
 from fedlab.core.space import Space
 from fedlab.core.wire import Open
+from fedlab.errors import TrainingError
 from fedlab.queries import Answer, Query
 
 __all__ = ["Problem", "State", "Strategy"]
@@ -43,9 +44,39 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         return sum(self.rows.values())
 
     @property
+    def differentiable(self) -> Differentiable:
+        """The model, for strategies that need gradients.
+
+        Raises
+        ------
+        TrainingError
+            When it has none.
+        """
+        if not isinstance(self.model, Differentiable):
+            raise TrainingError(
+                "This strategy needs a model with gradients.",
+                f"{type(self.model).__name__}",
+                "Leave strategy out to use the one that fits the model.",
+            )
+        return self.model
+
+    @property
     def penalty(self) -> float:
-        """The penalty's factor when the loss is a mean over all rows."""
-        return self.model.penalty() / self.total_rows
+        """The squared penalty's factor when the loss is a mean over all rows.
+
+        Raises
+        ------
+        TrainingError
+            When the model has an absolute penalty too, which gradient steps do not minimise.
+        """
+        squared, absolute = self.differentiable.penalties(self.total_rows)
+        if absolute > 0:
+            raise TrainingError(
+                "Gradient steps need a penalty that is smooth.",
+                f"l1_ratio above 0 in {type(self.model).__name__}",
+                "Use fl.FedNewton(), or l1_ratio=0.",
+            )
+        return squared / self.total_rows
 
 
 class State(msgspec.Struct, frozen=True):
@@ -84,3 +115,11 @@ class Strategy(Open):
     @abstractmethod
     def direction(self, answer: Answer) -> Parameters:
         """The way in which one site's answer pulls the parameters."""
+
+    def tolerates(self, problem: Problem, state: State) -> int:
+        """From how many sites of the coming round garbage may come without spoiling it."""
+        return 0
+
+    def excluded(self, answers: Mapping[str, Answer]) -> dict[str, str]:
+        """Sites whose answers `combine` leaves out as garbage, and why."""
+        return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from fedlab.core.logistic import Model
+from fedlab.core.model import Model
 from fedlab.errors import TrainingError
 from fedlab.evaluation import Evaluation
 from fedlab.federation import Federation

@@ -8,7 +8,8 @@ from typing import Any
 
 import ipywidgets as ipw
 
-from fedlab.core.logistic import LogisticRegression, Model
+from fedlab.core.logistic import LogisticRegression
+from fedlab.core.model import Model
 from fedlab.errors import TrainingError
 from fedlab.federation import Federation
 from fedlab.privacy import RecordDP

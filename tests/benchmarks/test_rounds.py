@@ -81,7 +81,7 @@ def test_a_shapley_table_of_eight_sites(benchmark: Benchmark) -> None:
     start = run.rounds[0].state.parameters
     deltas = {n: a.delta for n, a in done.answers.items() if isinstance(a, Update)}
     names = sorted(deltas)
-    held = [site._rows["test"].arrays(run.problem.space) for site in sites]
+    held = [site._rows["test"].arrays(run.problem.space, "classes") for site in sites]
     weights = {name: float(run.problem.rows[name]) for name in names}
 
     def candidates() -> list[Parameters]:
@@ -94,7 +94,7 @@ def test_a_shapley_table_of_eight_sites(benchmark: Benchmark) -> None:
     def evaluations() -> None:
         for each in candidates():
             for x, y in held:
-                run.problem.model.losses(each, x, y).sum()
+                run.problem.differentiable.losses(each, x, y).sum()
 
     with one_thread():
         bare = seconds(evaluations)
