@@ -18,9 +18,10 @@ from fedlab.core.blas import one_thread
 from fedlab.displays.tables import to_html
 from fedlab.errors import PrivacyError, TrainingError
 from fedlab.evaluation import Evaluation, evaluate, score_sites
-from fedlab.privacy import Event, RecordDP, epsilon_spent
+from fedlab.history import history_of
+from fedlab.privacy import Event, RecordDP
 from fedlab.queries import Reply
-from fedlab.rounds import Round, pooled
+from fedlab.rounds import Round
 from fedlab.saves import Save, write_save
 from fedlab.strategies import Problem, State, Strategy, personal_parameters
 
@@ -303,40 +304,8 @@ class Training:
         which has spent most on this run by now, at the δ of `privacy`, for this run alone and what
         it was forked from. The last row holds all that was spent, rewound rounds included.
         """
-        dearest = self._dearest()
-        lines = []
-        for position, done in enumerate(self.rounds):
-            model = self.problem.model
-            trained, held_out = (pooled(each, model) for each in (done.after, done.held_out))
-            line: dict[str, float] = {
-                "sites": len(done.answers),
-                "bytes": sum(done.sizes.values()),
-                "update_norm": self._moved(position),
-                "train_loss": trained.get("loss", np.nan),
-                "held_out_loss": held_out.get("loss", np.nan),
-                f"held_out_{model.score}": held_out.get(model.score, np.nan),
-            }
-            if self.privacy is not None:
-                last = position == len(self.rounds) - 1
-                spent = self._charges if last else self._charges[: done.charged]
-                line["epsilon"] = epsilon_spent(_of(dearest, spent), self.privacy.delta)
-            lines.append(line)
-        index = pd.RangeIndex(len(lines), name="round")
-        return pd.DataFrame(lines, index=index).astype({"sites": int, "bytes": int})
-
-    def _moved(self, position: int) -> float:
-        if position == 0:
-            return np.nan
-        here, before = self.rounds[position].state, self.rounds[position - 1].state
-        return (here.parameters - before.parameters).norm()
-
-    def _dearest(self) -> str | None:
-        if self.privacy is None:
-            return None
-        delta = self.privacy.delta
-        sites = sorted({site for charged in self._charges for site in charged})
-        spent = {site: epsilon_spent(_of(site, self._charges), delta) for site in sites}
-        return max(sites, key=lambda site: spent[site], default=None)
+        delta = None if self.privacy is None else self.privacy.delta
+        return history_of(self.rounds, self.problem.model, self._charges, delta)
 
     def plot(self) -> go.Figure:
         """Losses, accuracy and the norms of what each site sent, by round."""
@@ -493,10 +462,6 @@ class Training:
             after=score_sites(self._coordinator, run, problem, state, "train")[0],
             held_out=score_sites(self._coordinator, run, problem, state, "test")[0],
         )
-
-
-def _of(site: str | None, charges: tuple[dict[str, Event], ...]) -> list[Event]:
-    return [charged[site] for charged in charges if site is not None and site in charged]
 
 
 def check_private(strategy: Strategy, privacy: RecordDP | None) -> None:

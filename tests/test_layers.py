@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 # Top to bottom; the second entry is one layer, the analyst's verbs.
 LAYERS = (
     "widgets",
-    "comparison coordinator contributions datasets evaluation export federation inference"
-    " partitioning rounds saves spend training",
+    "comparison coordinator contributions datasets evaluation export federation history"
+    " inference partitioning rounds saves spend training",
     "displays",
     "engines",
     "strategies",
