@@ -117,6 +117,14 @@ def contributions(
             f"{permutations!r}",
             "Pass e.g. permutations=100.",
         )
+    forgetful = [done.strategy for done in rounds if done.strategy and not done.answers]
+    if forgetful:
+        name = type(forgetful[0]).__name__
+        raise TrainingError(
+            "Contributions need the updates that sites sent.",
+            f"a run by {name}, which keeps only the sums of what they sent",
+            "Compare fits with and without a site, or look at a strategy that averages updates.",
+        )
     sites = sorted(problem.rows)
     shapley, error, alone = (pd.Series(0.0, index=sites) for _ in range(3))
     whole, silent = 0.0, set[str]()

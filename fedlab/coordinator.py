@@ -38,22 +38,26 @@ class Coordinator:
         queries: Mapping[str, Query],
         privacy: RecordDP | None = None,
         on_reply: Listener | None = None,
+        *,
+        tolerated: int = 0,
     ) -> dict[str, Reply]:
-        """Ask sites; all must answer.
+        """Ask sites; all must answer, and all but `tolerated` with what was asked for.
 
-        Under privacy the sites are first asked whether they would, so that none pays for a round
-        that another refuses.
+        Sites whose replies do not fit are left out of the result. Under privacy the sites are first
+        asked whether they would, so that none pays for a round that another refuses.
 
         Raises
         ------
         RefusedError
             The first refusal by the order of names.
         MessageError
-            When a reply does not fit what was asked.
+            When more replies than are tolerated do not fit what was asked.
         """
         if privacy is not None:
             _all_willing(self._carry(run, round, queries, privacy, rehearsal=True))
-        return _all_willing(self._carry(run, round, queries, privacy, on_reply=on_reply))
+        return _all_willing(
+            self._carry(run, round, queries, privacy, on_reply=on_reply, tolerated=tolerated)
+        )
 
     def ask_willing(
         self, run: str, round: int, queries: Mapping[str, Query], privacy: RecordDP | None = None
@@ -73,6 +77,7 @@ class Coordinator:
         *,
         rehearsal: bool = False,
         on_reply: Listener | None = None,
+        tolerated: int = 0,
     ) -> dict[str, Reply]:
         requests = [
             Request(
@@ -94,9 +99,17 @@ class Coordinator:
                 "Check the engine.",
                 round=round,
             )
+        fitting: dict[str, Reply] = {}
+        faults: list[MessageError] = []
         for request, reply in zip(requests, replies, strict=True):
-            self._check(request, reply)
-        return {reply.site: reply for reply in replies}
+            try:
+                self._check(request, reply)
+                fitting[request.site] = reply
+            except MessageError as fault:
+                faults.append(fault)
+        if len(faults) > tolerated:
+            raise faults[0]
+        return fitting
 
     def _check(self, request: Request, reply: Reply) -> None:
         query = request.query

@@ -33,11 +33,14 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     state : State
         After the round.
     answers : dict of str to Answer
-        What each site sent, for looking at contributions later.
+        What each site sent, for looking at contributions later; empty where the strategy keeps
+        none.
     rows, sizes : dict of str to int
         Training rows of each site that took part; bytes of its encoded reply.
     norms : dict of str to float
         Euclidean norm of each site's update.
+    excluded : dict of str to str
+        Sites that sent something unusable and were left out, and why; their answers are not kept.
     charges : dict of str to Event
         What each site's ledger was charged; empty without privacy.
     charged : int
@@ -54,6 +57,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     rows: dict[str, int] = {}
     sizes: dict[str, int] = {}
     norms: dict[str, float] = {}
+    excluded: dict[str, str] = {}
     charges: dict[str, Event] = {}
     charged: int = 0
     strategy: Strategy | None = None
@@ -69,7 +73,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def frame(self) -> pd.DataFrame:
         """One row a site: rows, bytes sent, update norm, mean loss before and after."""
-        sites = sorted(self.answers)
+        sites = sorted(self.norms)
         table: dict[str, list[Any]] = {
             "rows": [self.rows[site] for site in sites],
             "bytes": [self.sizes[site] for site in sites],
@@ -80,15 +84,19 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         return pd.DataFrame(table, index=pd.Index(sites, name="site"))
 
     def __repr__(self) -> str:
-        return f"Round {self.number}\n{self.frame.round(6).to_string()}"
+        lines = [f"Round {self.number}", self.frame.round(6).to_string(), *self._left_out()]
+        return "\n".join(lines)
+
+    def _left_out(self) -> list[str]:
+        return [f"Site {site!r} was left out: {why}." for site, why in self.excluded.items()]
 
     def _repr_html_(self) -> str:
-        notes = []
+        notes = self._left_out()
         if self.charges and not self.after:
             notes.append(
                 "Losses are not shown: under RecordDP only the noisy update leaves a site."
             )
-        if not self.answers:
+        if self.strategy is None:
             notes.append("Before the first round.")
         return to_html(self.frame, title=f"Round {self.number}: what each site sent", notes=notes)
 

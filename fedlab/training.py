@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,17 +18,20 @@ from fedlab.core.blas import one_thread
 from fedlab.displays.tables import to_html
 from fedlab.errors import PrivacyError, TrainingError
 from fedlab.evaluation import Evaluation, evaluate, score_sites
-from fedlab.privacy import Event, RecordDP, epsilon_spent
+from fedlab.history import history_of
+from fedlab.privacy import Event, RecordDP
 from fedlab.queries import Reply
-from fedlab.rounds import Round, pooled
+from fedlab.rounds import Round
 from fedlab.saves import Save, write_save
-from fedlab.strategies import Problem, State, Strategy
+from fedlab.strategies import Problem, State, Strategy, personal_parameters
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     from sklearn.pipeline import Pipeline
 
     from fedlab.export import ExportedModel, SigningKey
+    from fedlab.inference import Inference
+    from fedlab.pooled import Gap
 
 __all__ = ["Training"]
 
@@ -69,7 +72,7 @@ class Training:
         self._evaluate, self._charges = evaluate, charges
         # A fork inherits what its parameters have cost, but may ask its own number of rounds.
         self._inherited = len(charges) if inherited is None else inherited
-        self._pause = threading.Event()
+        self._pause, self._stepping = threading.Event(), threading.Lock()
         self.rounds = rounds or (self._scored(Round(state=strategy.init(problem))),)
 
     def __repr__(self) -> str:
@@ -109,8 +112,22 @@ class Training:
         PrivacyError
             When the noise was calibrated to fewer rounds.
         TrainingError
-            When the parameters are no longer finite.
+            When the parameters are no longer finite, or more sites sent garbage than the strategy
+            tolerates.
         """
+        if not self._stepping.acquire(blocking=False):
+            raise TrainingError(
+                "A run takes one round at a time.",
+                "a step while another thread takes one",
+                "Wait for it, or call pause() and then go on.",
+                round=self.round + 1,
+            )
+        try:
+            return self._step(on_reply)
+        finally:
+            self._stepping.release()
+
+    def _step(self, on_reply: Callable[[Reply], None] | None) -> Round:
         number = self.round + 1
         plan = self.strategy.plan(self.problem, self.state)
         asked = len(self._charges) - self._inherited
@@ -122,8 +139,22 @@ class Training:
                 round=number,
             )
         heard = self._charged(on_reply)
-        replies = self._coordinator.ask(self.id, number, plan, self.privacy, heard)
+        tolerated = self.strategy.tolerates(self.problem, self.state)
+        with one_thread():
+            replies = self._coordinator.ask(
+                self.id, number, plan, self.privacy, heard, tolerated=tolerated
+            )
         answers = {site: reply.answer for site, reply in replies.items() if reply.answer}
+        excluded = dict.fromkeys(sorted(plan.keys() - replies.keys()), "a reply that does not fit")
+        excluded |= self.strategy.excluded(answers)
+        if len(excluded) > tolerated:
+            raise TrainingError(
+                f"The strategy tolerates garbage from {tolerated} of {len(plan)} sites.",
+                "; ".join(f"{why} from {site!r}" for site, why in sorted(excluded.items())),
+                "Leave those sites out, or provide for more of them.",
+                round=number,
+            )
+        answers = {site: answer for site, answer in answers.items() if site not in excluded}
         with one_thread():
             state = self.strategy.combine(self.problem, self.state, answers)
             norms = {site: self.strategy.direction(a).norm() for site, a in answers.items()}
@@ -136,16 +167,19 @@ class Training:
             )
         done = Round(
             state=state,
-            answers=answers,
+            answers=answers if self.strategy.keeps_answers else {},
             rows={site: reply.rows for site, reply in replies.items()},
             sizes={site: reply.size for site, reply in replies.items()},
             norms=norms,
+            excluded=excluded,
             charges={site: r.charge for site, r in replies.items() if r.charge is not None},
             charged=len(self._charges),
             strategy=self.strategy,
             before=self.rounds[-1].after,
         )
-        self.rounds = (*self.rounds, self._scored(done))
+        here = self.rounds[-1]
+        here = msgspec.structs.replace(here, state=self.strategy.past(here.state))
+        self.rounds = (*self.rounds[:-1], here, self._scored(done))
         return self.rounds[-1]
 
     def _charged(self, on_reply: Callable[[Reply], None] | None) -> Callable[[Reply], None]:
@@ -201,7 +235,7 @@ class Training:
                 bar.update()
                 if on_round is not None:
                     on_round(done)
-                if self._pause.is_set():
+                if self._pause.is_set() or self.strategy.finished(self.problem, self.state):
                     break
         return self.rounds[-1]
 
@@ -274,48 +308,17 @@ class Training:
         which has spent most on this run by now, at the δ of `privacy`, for this run alone and what
         it was forked from. The last row holds all that was spent, rewound rounds included.
         """
-        dearest = self._dearest()
-        lines = []
-        for position, done in enumerate(self.rounds):
-            model = self.problem.model
-            trained, held_out = (pooled(each, model) for each in (done.after, done.held_out))
-            line: dict[str, float] = {
-                "sites": len(done.answers),
-                "bytes": sum(done.sizes.values()),
-                "update_norm": self._moved(position),
-                "train_loss": trained.get("loss", np.nan),
-                "held_out_loss": held_out.get("loss", np.nan),
-                f"held_out_{model.score}": held_out.get(model.score, np.nan),
-            }
-            if self.privacy is not None:
-                last = position == len(self.rounds) - 1
-                spent = self._charges if last else self._charges[: done.charged]
-                line["epsilon"] = epsilon_spent(_of(dearest, spent), self.privacy.delta)
-            lines.append(line)
-        index = pd.RangeIndex(len(lines), name="round")
-        return pd.DataFrame(lines, index=index).astype({"sites": int, "bytes": int})
-
-    def _moved(self, position: int) -> float:
-        if position == 0:
-            return np.nan
-        here, before = (self.rounds[at].state.parameters for at in (position, position - 1))
-        # Parameters that a round brings along, such as agreed times, have moved from nowhere.
-        return (here - before).norm() if here.fits(before) else np.nan
-
-    def _dearest(self) -> str | None:
-        if self.privacy is None:
-            return None
-        delta = self.privacy.delta
-        sites = sorted({site for charged in self._charges for site in charged})
-        spent = {site: epsilon_spent(_of(site, self._charges), delta) for site in sites}
-        return max(sites, key=lambda site: spent[site], default=None)
+        delta = None if self.privacy is None else self.privacy.delta
+        return history_of(self.rounds, self.problem.model, self._charges, delta)
 
     def plot(self) -> go.Figure:
-        """Losses and accuracy by round."""
+        """Losses, accuracy and the norms of what each site sent, by round."""
         from fedlab.displays.figures import history_figure
 
         promised = None if self.privacy is None else self.privacy.epsilon
-        return history_figure(self.history, promised=promised)
+        norms = [done.norms for done in self.rounds]
+        sent = pd.DataFrame(norms, columns=sorted(self.problem.rows))
+        return history_figure(self.history, sent, promised=promised)
 
     @property
     def model(self) -> Pipeline:
@@ -324,6 +327,21 @@ class Training:
             self.state.parameters,
             self.problem.space,
             n_samples=self.problem.total_rows,
+            n_iter=self.round,
+        )
+
+    def personal_model(self, site: str) -> Pipeline:
+        """The fitted estimator of one site's own parameters, under a personalised strategy.
+
+        Raises
+        ------
+        TrainingError
+            When the strategy has none, or the site is not in the run.
+        """
+        return self.problem.model.estimator(
+            personal_parameters(self.strategy, self.problem, self.state, site),
+            self.problem.space,
+            n_samples=self.problem.rows[site],
             n_iter=self.round,
         )
 
@@ -338,6 +356,51 @@ class Training:
         return evaluate(
             self._coordinator, self.id, self.round, self.problem, self.state.parameters, privacy
         )
+
+    def inference(
+        self, *, level: float = 0.95, references: Mapping[str, str] | None = None
+    ) -> Inference:
+        """Standard errors, tests and intervals of an exact fit, in the columns' own units.
+
+        Parameters
+        ----------
+        level : float
+            Coverage of the intervals.
+        references : mapping of str to str, optional
+            The category of a column that others are compared with.
+        """
+        from fedlab.inference import infer
+
+        return infer(
+            self._coordinator,
+            self.id,
+            self.round,
+            self.problem,
+            self.state.parameters,
+            level=level,
+            references=references,
+        )
+
+    def gap_to_pooled(self, frame: pd.DataFrame, *, held_out: pd.DataFrame | None = None) -> Gap:
+        """How far the fit is from scikit-learn's on all rows in one table; for simulations.
+
+        Parameters
+        ----------
+        frame : DataFrame of shape (n_samples, n_columns)
+            The training rows of all sites, the target among the columns.
+        held_out : DataFrame, optional
+            More rows, on which both fits are judged.
+
+        Raises
+        ------
+        DataError
+            When a column is missing.
+        TrainingError
+            When scikit-learn has no twin of the model.
+        """
+        from fedlab.pooled import gap_to_pooled
+
+        return gap_to_pooled(self.problem, self.state, frame, held_out=held_out)
 
     def contributions(self, *, permutations: int = 100) -> Contributions:
         """What each site's updates were worth, without training again.
@@ -424,10 +487,6 @@ class Training:
             after=score_sites(self._coordinator, run, problem, state, "train")[0],
             held_out=score_sites(self._coordinator, run, problem, state, "test")[0],
         )
-
-
-def _of(site: str | None, charges: tuple[dict[str, Event], ...]) -> list[Event]:
-    return [charged[site] for charged in charges if site is not None and site in charged]
 
 
 def check_private(strategy: Strategy, privacy: RecordDP | None) -> None:

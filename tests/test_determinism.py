@@ -251,3 +251,20 @@ def real_run(home: Path) -> bytes:
 # R16
 def test_noise_at_a_real_site_cannot_be_repeated(tmp_path: Path) -> None:
     assert len({real_run(tmp_path / name) for name in "abc"}) == 3
+
+
+def test_a_second_thread_cannot_step_into_a_round() -> None:
+    sites = deal(table(120, seed=91), [60, 60])
+    run = fl.Federation(sites).train(fl.LogisticRegression(), strategy=fl.FedAvg())
+    before = run.round
+    refused: list[Exception] = []
+
+    def intrude(_: object) -> None:
+        try:
+            run.step()
+        except fl.errors.TrainingError as error:
+            refused.append(error)
+
+    run.step(on_reply=intrude)
+    assert run.round == before + 1
+    assert len(refused) == 2

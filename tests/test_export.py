@@ -922,3 +922,14 @@ def test_sites_that_refuse_leave_the_card_without_figures(key: SigningKey, tmp_p
     exported = export(run, tmp_path / "m", key)
     assert "**Not evaluated.** At least one site must judge the model" in exported.card
     assert "How well it predicts was not measured." in exported.card
+
+
+def test_a_model_without_a_form_in_onnx_is_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    sites = fl.datasets.breast_cancer(n_sites=2)
+    run = fl.Federation(sites).train(fl.SVC(kernel="linear"))
+    run.run(3, progress=False)
+    with pytest.raises(ExportError, match="can be exported so far"):
+        run.export(tmp_path / "model")
+    assert not (tmp_path / "model").exists()

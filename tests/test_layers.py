@@ -18,9 +18,8 @@ ROOT = Path(__file__).parents[1]
 # Top to bottom; the second entry is one layer, the analyst's verbs.
 LAYERS = (
     "widgets",
-    "comparison coordinator contributions datasets evaluation export federation partitioning"
-    " pooled preprocessing"
-    " rounds saves spend survival training",
+    "comparison coordinator contributions datasets evaluation export federation history"
+    " inference partitioning pooled preprocessing rounds saves spend survival training",
     "displays",
     "engines",
     "strategies",

@@ -28,6 +28,8 @@ from fedlab.queries import (
     Moments,
     MomentSums,
     NewtonStep,
+    PersonalFit,
+    PersonalUpdate,
     Query,
     ReadLedger,
     Refusal,
@@ -41,7 +43,7 @@ from fedlab.queries import (
     Tally,
     Update,
 )
-from fedlab.strategies import Strategy
+from fedlab.strategies import Aggregator, Strategy
 from tests.builders import PROMISE
 
 TEXT = st.text(max_size=8)
@@ -67,6 +69,40 @@ EVENTS = st.builds(Event, POSITIVE, st.floats(0.01, 1), st.integers(1, 9))
 COMMON: dict[str, Any] = {"model": MODELS, "space": SPACES}
 MANY = st.lists(PARAMETERS, max_size=3).map(tuple)
 SPLITS = st.sampled_from(["train", "test"])
+FITS = st.builds(
+    LocalFit,
+    parameters=PARAMETERS,
+    penalty=POSITIVE,
+    learning_rate=POSITIVE,
+    batch_size=st.none() | st.integers(1, 99),
+    epochs=st.integers(1, 9),
+    steps=st.none() | st.integers(1, 9),
+    **COMMON,
+)
+STRATEGIES = (
+    fl.FedNewton(),
+    fl.FedSGD(learning_rate=0.1),
+    fl.FedAvgM(aggregator=fl.Median()),
+    fl.FedProx(mu=0.5),
+    fl.SCAFFOLD(),
+    fl.FedNova(),
+    fl.FedAdagrad(),
+    fl.FedAdam(),
+    fl.FedYogi(),
+    fl.Ditto(),
+    fl.FineTuning(),
+)
+RULES = (
+    fl.Mean(),
+    fl.Median(),
+    fl.TrimmedMean(f=1),
+    fl.Krum(f=1),
+    fl.MultiKrum(f=1, keep=2),
+    fl.GeometricMedian(),
+    fl.NormClipping(),
+    fl.CentredClipping(),
+)
+OTHER_MODELS = (fl.LinearRegression(), fl.Ridge(), fl.PoissonRegression(), fl.SVC())
 MEMBERS: dict[type, st.SearchStrategy[Any]] = {
     fl.LogisticRegression: MODELS,
     fl.FedAvg: st.builds(
@@ -78,21 +114,16 @@ MEMBERS: dict[type, st.SearchStrategy[Any]] = {
         site_fraction=st.floats(0.01, 1),
         weighting=st.sampled_from(["rows", "equal"]),
     ),
-    fl.FedNewton: st.just(fl.FedNewton()),
+    **{type(each): st.just(each) for each in (*STRATEGIES, *RULES, *OTHER_MODELS)},
     Describe: st.just(Describe()),
     ReadLedger: st.just(ReadLedger()),
     Moments: st.builds(Moments, SCHEMAS, ARRAYS),
-    NewtonStep: st.builds(NewtonStep, parameters=PARAMETERS, **COMMON),
-    LocalFit: st.builds(
-        LocalFit,
-        parameters=PARAMETERS,
-        penalty=POSITIVE,
-        learning_rate=POSITIVE,
-        batch_size=st.none() | st.integers(1, 99),
-        epochs=st.integers(1, 9),
-        steps=st.none() | st.integers(1, 9),
-        **COMMON,
+    PersonalFit: st.builds(
+        PersonalFit, common=FITS, own=PARAMETERS, learning_rate=POSITIVE, mu=POSITIVE
     ),
+    PersonalUpdate: st.builds(PersonalUpdate, PARAMETERS, PARAMETERS),
+    NewtonStep: st.builds(NewtonStep, parameters=PARAMETERS, **COMMON),
+    LocalFit: FITS,
     Score: st.builds(Score, candidates=MANY, split=SPLITS, **COMMON),
     ScoreHistogram: st.builds(
         ScoreHistogram, candidates=MANY, split=SPLITS, bins=st.sampled_from([2, 100]), **COMMON
@@ -124,7 +155,7 @@ MEMBERS: dict[type, st.SearchStrategy[Any]] = {
         delta=st.floats(1e-9, 0.1),
     ),
 }
-FAMILIES: tuple[type, ...] = (Query, Answer, Strategy, Model)
+FAMILIES: tuple[type, ...] = (Query, Answer, Strategy, Model, Aggregator)
 
 
 def family_of(kind: type) -> Any:
@@ -137,7 +168,9 @@ def members(family: type) -> set[type]:
     kind: type
     for kind in family.__subclasses__():
         if kind.__module__.startswith("fedlab"):
-            found |= {kind} | members(kind)
+            config = getattr(kind, "__struct_config__", None)
+            tagged = config is not None and config.tag is not None
+            found |= ({kind} if tagged else set()) | members(kind)
     return found
 
 

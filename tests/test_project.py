@@ -122,7 +122,12 @@ def test_binder_accepts_environment_yml() -> None:
 
 def test_no_file_names_a_package_registry_or_a_machine_path() -> None:
     # In pieces, since this file is one of those searched.
-    hosts = [("pypi", "org"), ("pythonhosted", "org"), ("registry", "npmjs"), ("deb", "debian")]
+    hosts = [
+        ("pypi", "org"),
+        ("python" + "hosted", "org"),
+        ("registry", "npmjs"),
+        ("deb", "debian"),
+    ]
     hosts += [("conda", "anaconda")]
     forbidden = "|".join(map(re.escape, map(".".join, hosts)))
     forbidden += r"|(?<![\w.])/(?:work|root|home/[a-z]+|tmp/[a-z]+_jobs|Users/[a-z]+)/"

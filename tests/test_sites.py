@@ -50,7 +50,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[FedlabError], str]] = {
     "one class": (
         lambda: train(lone(good(died=pd.Categorical(["no"] * N)))),
         TrainingError,
-        "two classes over all sites. Got 1",
+        "two or more classes over all sites. Got 1",
     ),
     "three classes": (
         lambda: train(lone(good(died=np.arange(N) % 3))), TrainingError, "Got 0",

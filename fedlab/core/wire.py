@@ -39,7 +39,7 @@ def _member(family: type, name: object) -> type:
     while waiting:
         candidate = waiting.pop()
         config = getattr(candidate, "__struct_config__", None)
-        if config is not None and config.tag == name:
+        if config is not None and config.tag is not None and config.tag == name:
             return candidate
         waiting += candidate.__subclasses__()
     raise TypeError(f"no {family.__name__} has that name")

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from fedlab.displays.history import history_figure
 from fedlab.displays.look import COLOURS, FAINT, GREY, as_labels, as_numbers, bars_by_site
+from fedlab.displays.tables import rounded_up
 
 __all__ = [
     "comparison_figure",
@@ -57,7 +58,8 @@ def evaluation_figure(frame: pd.DataFrame, all_sites: str) -> go.Figure:
         (together,) = as_numbers(frame.loc[[all_sites], column])
         if together is not None:
             figure.add_vline(together, line={"color": colour, "width": 1.5, "dash": dash})
-    bars_by_site(figure, len(sites), "on held-out rows (0 to 1); lines: all sites together")
+    bars_by_site(figure, len(sites), "on held-out rows (0 to 1)<br>lines: all sites together")
+    figure.update_xaxes(autorangeoptions={"clipmin": -0.02, "clipmax": 1.02})
     return figure.update_yaxes(showgrid=True)
 
 
@@ -82,12 +84,12 @@ def comparison_figure(by_site: pd.DataFrame) -> go.Figure:
 def spend_figure(totals: pd.DataFrame) -> go.Figure:
     """ε spent by each site as bars, and what is left of its budget, where it has one."""
     figure, names = go.Figure(), as_labels(totals.index)
-    for column, name, colour in (
-        ("epsilon_spent", "spent", BLUE),
-        ("epsilon_left", "left", FAINT),
+    for name, epsilon, colour in (
+        ("spent", rounded_up(totals["epsilon_spent"]), BLUE),
+        ("left", -rounded_up(-totals["epsilon_left"]), FAINT),
     ):
         figure.add_bar(
-            x=as_numbers(totals[column]),
+            x=as_numbers(epsilon),
             y=names,
             orientation="h",
             name=name,
@@ -99,7 +101,7 @@ def spend_figure(totals: pd.DataFrame) -> go.Figure:
             where = {"x": 1, "xref": "paper", "xanchor": "right", "y": name, "showarrow": False}
             figure.add_annotation(text="no limit", **where)
     deltas = ", ".join(sorted({str(delta) for delta in totals["delta"]}))
-    figure.update_layout(barmode="stack", bargap=0.35)
+    figure.update_layout(barmode="stack", bargap=0.35, legend_traceorder="normal")
     bars_by_site(figure, len(totals), f"privacy loss ε of one record at δ = {deltas}")
     return figure.update_xaxes(rangemode="tozero")
 
@@ -123,12 +125,13 @@ def contributions_figure(frame: pd.DataFrame) -> go.Figure:
             hovertemplate=f"%{{y}}: {name} %{{x:.4f}}<extra></extra>",
         )
     figure.update_layout(barmode="group", bargap=0.35)
-    return bars_by_site(figure, len(frame), "fall of the held-out log loss (nats a row)")
+    return bars_by_site(figure, len(frame), "fall of the held-out<br>log loss (nats a row)")
 
 
 def similarity_figure(frame: pd.DataFrame) -> go.Figure:
     """Cosine between the updates of pairs of sites, as a heat map."""
     names, n_sites = as_labels(frame.index), len(frame)
+    written = n_sites <= MOST_CELLS_WITH_TEXT
     cells = go.Heatmap(
         z=[as_numbers(row) for row in frame.to_numpy()],
         x=names,
@@ -136,11 +139,12 @@ def similarity_figure(frame: pd.DataFrame) -> go.Figure:
         zmin=-1,
         zmax=1,
         colorscale=[[0, VERMILLION], [0.5, "#f2f2f2"], [1, BLUE]],
-        texttemplate="%{z:.2f}" if n_sites <= MOST_CELLS_WITH_TEXT else None,
+        texttemplate="%{z:.2f}" if written else None,
+        showscale=not written,
         hovertemplate="%{y} and %{x}: %{z:.4f}<extra></extra>",
         colorbar={"title": {"text": "cosine"}, "thickness": 12, "outlinewidth": 0},
         xgap=1,
         ygap=1,
     )
-    figure = bars_by_site(go.Figure(cells), n_sites, "mean cosine of two sites' updates (−1 to 1)")
+    figure = bars_by_site(go.Figure(cells), n_sites, "mean cosine of updates (−1 to 1)")
     return figure.update_xaxes(type="category", showgrid=False)

@@ -81,8 +81,8 @@ def plain(figure: go.Figure, height: int) -> go.Figure:
             "activecolor": GREY,
         },
     )
-    figure.update_xaxes(**axis, title={"standoff": 8})
-    return figure.update_yaxes(**axis)
+    figure.update_xaxes(**axis, title={"standoff": 8, "font": {"size": 12}})
+    return figure.update_yaxes(**axis, title={"font": {"size": 12}})
 
 
 def bars_by_site(figure: go.Figure, n_sites: int, unit: str) -> go.Figure:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedlab.coordinator import Coordinator
+from fedlab.core.logistic import LogisticRegression
 from fedlab.core.space import Space
 from fedlab.errors import ExportError, TrainingError
 from fedlab.evaluation import Evaluation, evaluate
@@ -105,6 +106,13 @@ def export_training(
     key : SigningKey, optional
         By default the user's own, see `SigningKey.load`.
     """
+    exported = isinstance(problem.model, LogisticRegression)
+    if not exported or len(problem.space.schema.classes) != 2:
+        raise ExportError(
+            "Of the models, logistic regression with two classes can be exported so far.",
+            f"{type(problem.model).__name__} for {problem.space.schema.target!r}",
+            "Use run.model, the scikit-learn estimator, in this session.",
+        )
     not_evaluated = ""
     if evaluation is None:
         evaluation, not_evaluated = _evaluation(coordinator, run, problem, privacy, state)

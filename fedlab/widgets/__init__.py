@@ -1,0 +1,5 @@
+"""The analyst's verbs as buttons."""
+
+from fedlab.widgets.workbench import Workbench
+
+__all__ = ["Workbench"]
