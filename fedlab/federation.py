@@ -22,8 +22,9 @@ from fedlab.queries import Describe, Description, Query, ReadLedger, Statement
 from fedlab.saves import read_save
 from fedlab.site import Site
 from fedlab.spend import PrivacySpend, spend_of
+from fedlab.stepping import check_private
 from fedlab.strategies import Problem, Strategy, default_strategy
-from fedlab.training import Training, check_private
+from fedlab.training import Training
 
 __all__ = ["Federation", "resume"]
 
@@ -131,7 +132,10 @@ class Federation:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a site: rows, features, policy, ε spent and left, and whether it is simulated."""
+        """One row a site: rows, features, policy, ε spent and left, and whether it is simulated.
+
+        The width of grids of times is shown where a site asks for one.
+        """
         totals = self.privacy.totals
         spent = rounded_up(totals["epsilon_spent"])
         left = -rounded_up(-totals["epsilon_left"])
@@ -148,17 +152,23 @@ class Federation:
             }
             for site, described in sorted(self._descriptions.items())
         ]
-        return pd.DataFrame(lines, index=pd.Index(self.sites, name="site"))
+        table = pd.DataFrame(lines, index=pd.Index(self.sites, name="site"))
+        widths = [described.grid_width for _, described in sorted(self._descriptions.items())]
+        if any(widths):
+            table.insert(list(table.columns).index("exact_answers") + 1, "grid_width", widths)
+        return table
 
     def __repr__(self) -> str:
         return f"Federation of {len(self.sites)} sites\n{self.frame.to_string()}"
 
     def _repr_html_(self) -> str:
-        target, classes = self.schema.target, ", ".join(map(str, self.schema.classes))
+        target, event = self.schema.target, self.schema.event
+        kind = ", ".join(map(str, self.schema.classes)) or "numbers"
+        kind = f"time until {event}" if event else kind
         return to_html(
             self.frame,
             title=f"Federation of {len(self.sites)} sites",
-            notes=[f"Target {target} ({classes}). Rows stay at their site."],
+            notes=[f"Target {target} ({kind}). Rows stay at their site."],
         )
 
     def train(

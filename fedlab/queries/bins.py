@@ -37,7 +37,8 @@ class CellCounts(Answer, msgspec.Struct, frozen=True, eq=False, tag=True):
 class CountCells(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Rows in each of the ``2 ** width`` parts of each cell.
 
-    The target, where it is a number, is the column after the last feature.
+    The target, where it is a number, is the column after the last feature. Narrow cells tell single
+    values, as `fedlab.queries.Ranks` does: a site forbids both by ``Policy(single_values=False)``.
 
     Attributes
     ----------
@@ -49,6 +50,7 @@ class CountCells(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """
 
     purpose: ClassVar[str] = "training"
+    tells_values: ClassVar[bool] = True
 
     space: Space
     reads: Literal["classes", "numbers"]

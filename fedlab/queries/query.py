@@ -7,6 +7,7 @@ releases as the query announced in `releases`.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -165,6 +166,9 @@ class Query(Open):
         Whose rows it reads.
     reads_rows : bool
         False for what a site tells without looking at any row.
+    tells_values : bool
+        Whether answers to a few such questions tell values of single rows, as counts of what lies
+        below any edge do.
     """
 
     __slots__ = ()
@@ -172,6 +176,7 @@ class Query(Open):
     purpose: ClassVar[str] = "training"
     split: Split = "train"
     reads_rows: ClassVar[bool] = True
+    tells_values: ClassVar[bool] = False
 
     @abstractmethod
     def compute(self, rows: Rows, context: Context) -> Answer:
@@ -180,6 +185,10 @@ class Query(Open):
     @abstractmethod
     def releases(self, n_rows: int) -> Releases | None:
         """How much an answer gives away under privacy; None when no noise makes it private."""
+
+    def finest_time(self) -> float:
+        """Least distance of two times of patients that an answer tells apart; infinite for none."""
+        return math.inf
 
     @abstractmethod
     def accepts(self, answer: Answer) -> bool:

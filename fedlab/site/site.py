@@ -9,6 +9,7 @@ import pandas as pd
 
 from fedlab.core.blas import one_thread
 from fedlab.core.schema import Schema, check_ranges, read_schema
+from fedlab.core.turns import aside
 from fedlab.errors import DataError, PrivacyError, RefusedError
 from fedlab.privacy import Event, calibrate, system_noise, teaching_noise
 from fedlab.queries import (
@@ -120,6 +121,7 @@ class Site:
             )
         check_ranges(frame, ranges or {}, name)
         self._schema = read_schema(frame, target, ranges or {}, name, event)
+        self._had: Schema | None = None
         train, test = split_rows(frame[target if event is None else event], test_size, seed, name)
         self._card = {"train": len(train), "test": len(test)}
         features = frame.drop(columns=[target] if event is None else [target, event])
@@ -216,15 +218,21 @@ class Site:
             )
 
     def _has(self, asked: Schema) -> bool:
+        # In one process the requests of a run share their schema, which never changes.
+        if asked is self._had:
+            return True
         mine = {column.name: column for column in self._schema.columns}
         same = (asked.target, asked.event) == (self._schema.target, self._schema.event)
         # Categories that only other sites declare are allowed: rows are matched by their names.
-        return same and all(
+        has = same and all(
             column.name in mine
             and column.kind == mine[column.name].kind
             and set(column.categories) >= set(mine[column.name].categories)
             for column in asked.columns
         )
+        if has:
+            self._had = asked
+        return has
 
     def _permit(self, request: Request, rows: int) -> Event | None:
         query, privacy = request.query, request.privacy
@@ -244,6 +252,25 @@ class Site:
                 f"{type(query).__name__} without privacy",
                 "Pass privacy=fl.RecordDP(...).",
                 code="exact",
+            )
+        if event is None and query.tells_values and not self.policy.single_values:
+            raise RefusedError(
+                "The site does not tell counts from which values of single rows follow.",
+                type(query).__name__,
+                "Fill gaps by their mean (fl.Preprocess(impute='mean')), use a model without "
+                "trees, or leave the site out.",
+                code="values",
+            )
+        finest = query.finest_time()
+        # A grid like 0.1, 0.2, 0.3 is uneven by rounding.
+        if event is None and finest < self.policy.grid_width * (1 - 1e-9):
+            raise RefusedError(
+                f"Times on a grid must be at least {self.policy.grid_width:g} apart.",
+                f"{type(query).__name__} on "
+                + (f"a grid of times {finest:g} apart" if finest > 0 else "exact times"),
+                "Pass a coarser grid, the first time of which is as far from 0, e.g. "
+                "fl.CoxRegression(grid=range(30, 3650, 30)) for months, where time is in days.",
+                code="times",
             )
         self.ledger.debit(
             Entry(
@@ -303,7 +330,7 @@ class Site:
             context.noise = seeded if self.simulated else system_noise
             context.secret = not self.simulated
             context.allowed = event.count
-        with one_thread():
+        with one_thread(), aside():
             answer = request.query.compute(self._rows[request.query.split], context)
         context.close()
         return answer
@@ -319,4 +346,5 @@ class Site:
             minimum_rows=self.policy.minimum_rows,
             simulated=self.simulated,
             source=self.source,
+            grid_width=self.policy.grid_width,
         )
