@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from fedlab.coordinator import Coordinator
 from fedlab.core.model import Model
+from fedlab.core.preprocess import Preprocess
 from fedlab.core.schema import Schema, agree
-from fedlab.core.space import Space, from_moments, from_ranges
 from fedlab.displays.tables import rounded_up, to_html
 from fedlab.engines import Engine, InProcess
 from fedlab.errors import DataError, SaveFileError
 from fedlab.evaluation import ALL_SITES
+from fedlab.preprocessing import agree_space
 from fedlab.privacy import RecordDP
-from fedlab.queries import Describe, Description, Moments, MomentSums, Query, ReadLedger, Statement
+from fedlab.queries import Describe, Description, Query, ReadLedger, Statement
 from fedlab.saves import read_save
 from fedlab.site import Site
 from fedlab.spend import PrivacySpend, spend_of
+from fedlab.stepping import check_private
 from fedlab.strategies import Problem, Strategy, default_strategy
-from fedlab.training import Training, check_private
+from fedlab.training import Training
 
 __all__ = ["Federation", "resume"]
 
@@ -38,6 +40,9 @@ class Federation:
         Decides all randomness of its runs, but for privacy noise at sites that are not simulated.
     engine : Engine, optional
         How requests reach the sites; by default they are asked in this process.
+    categories : "same" or "union"
+        Whether sites must declare one list of categories of each column, or lists that differ are
+        joined by the names of the categories. What a site declares is public.
 
     Raises
     ------
@@ -55,7 +60,12 @@ class Federation:
     """
 
     def __init__(
-        self, sites: Sequence[Site], *, seed: int = 0, engine: Engine | None = None
+        self,
+        sites: Sequence[Site],
+        *,
+        seed: int = 0,
+        engine: Engine | None = None,
+        categories: Literal["same", "union"] = "same",
     ) -> None:
         sites = [sites] if isinstance(sites, Site) else list(sites)
         if not sites or not all(isinstance(site, Site) for site in sites):
@@ -82,6 +92,12 @@ class Federation:
             raise DataError(
                 "seed must be a whole number from 0 to below 2**63.", f"{seed!r}", "Pass e.g. 7."
             )
+        if categories not in ("same", "union"):
+            raise DataError(
+                "categories must be 'same' or 'union'.",
+                f"{categories!r}",
+                "Pass categories='union' to join the sites' lists.",
+            )
         self.seed = seed
         self._connection = (engine or InProcess()).connect(sites)
         self._descriptions = self._describe(Coordinator(self._connection, seed))
@@ -92,7 +108,8 @@ class Federation:
         }
         self.coordinator = Coordinator(self._connection, seed, declared)
         self.schema: Schema = agree(
-            {site: description.schema for site, description in self._descriptions.items()}
+            {site: description.schema for site, description in self._descriptions.items()},
+            categories=categories,
         )
 
     def _describe(self, coordinator: Coordinator) -> dict[str, Description]:
@@ -115,7 +132,10 @@ class Federation:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a site: rows, features, policy, ε spent and left, and whether it is simulated."""
+        """One row a site: rows, features, policy, ε spent and left, and whether it is simulated.
+
+        The width of grids of times is shown where a site asks for one.
+        """
         totals = self.privacy.totals
         spent = rounded_up(totals["epsilon_spent"])
         left = -rounded_up(-totals["epsilon_left"])
@@ -132,17 +152,23 @@ class Federation:
             }
             for site, described in sorted(self._descriptions.items())
         ]
-        return pd.DataFrame(lines, index=pd.Index(self.sites, name="site"))
+        table = pd.DataFrame(lines, index=pd.Index(self.sites, name="site"))
+        widths = [described.grid_width for _, described in sorted(self._descriptions.items())]
+        if any(widths):
+            table.insert(list(table.columns).index("exact_answers") + 1, "grid_width", widths)
+        return table
 
     def __repr__(self) -> str:
         return f"Federation of {len(self.sites)} sites\n{self.frame.to_string()}"
 
     def _repr_html_(self) -> str:
-        target, classes = self.schema.target, ", ".join(map(str, self.schema.classes))
+        target, event = self.schema.target, self.schema.event
+        kind = ", ".join(map(str, self.schema.classes)) or "numbers"
+        kind = f"time until {event}" if event else kind
         return to_html(
             self.frame,
             title=f"Federation of {len(self.sites)} sites",
-            notes=[f"Target {target} ({classes}). Rows stay at their site."],
+            notes=[f"Target {target} ({kind}). Rows stay at their site."],
         )
 
     def train(
@@ -151,6 +177,7 @@ class Federation:
         *,
         strategy: Strategy | None = None,
         privacy: RecordDP | None = None,
+        preprocess: Preprocess | None = None,
         evaluate: bool | None = None,
     ) -> Training:
         """Prepare a run; `Training.step` takes the first round.
@@ -167,6 +194,10 @@ class Federation:
             averaging under privacy.
         privacy : RecordDP, optional
             The promise every answer of the run keeps.
+        preprocess : Preprocess, optional
+            How numbers are scaled, gaps filled and categories made into columns, e.g.
+            ``fl.Preprocess(impute="median", min_count=11)``. By default numbers are scaled and
+            filled by their means, and each declared category has a column.
         evaluate : bool, optional
             Score the common model after each round on training and held-out rows. By default only
             in runs without privacy, since scores are exact answers.
@@ -183,44 +214,19 @@ class Federation:
         model.check(self.schema)
         strategy = strategy or default_strategy(model, private=privacy is not None)
         check_private(strategy, privacy)
-        run_space = self._space() if privacy is None else from_ranges(self.schema)
+        private = privacy is not None
+        run_space = agree_space(
+            self.coordinator, self.sites, self.schema, model, preprocess, private=private
+        )
         problem = Problem(
             model=model,
             space=run_space,
             rows=self.rows,
             seed=self.seed,
-            private=privacy is not None,
+            private=private,
         )
         scored = privacy is None if evaluate is None else evaluate
         return Training(self.coordinator, problem, strategy, privacy=privacy, evaluate=scored)
-
-    def _space(self) -> Space:
-        n_numbers = sum(column.kind == "number" for column in self.schema.columns)
-        first = self._moments(np.zeros(n_numbers))
-        if (first.count == 0).any():
-            names = [column.name for column in self.schema.columns if column.kind == "number"]
-            raise DataError(
-                "Every numeric column needs a value among the training rows of some site.",
-                f"none in {names[int(np.argmin(first.count))]!r}",
-                "Drop the column, or hold out other rows by Site(..., seed=...).",
-            )
-        mean = first.total / first.count
-        second = self._moments(mean)
-        # The second pass also takes off the rounding that was left in the mean.
-        shift = second.total / second.count
-        variance = second.squares / second.count - shift**2
-        return from_moments(self.schema, mean + shift, variance, second.count)
-
-    def _moments(self, center: np.ndarray[tuple[int], np.dtype[np.float64]]) -> MomentSums:
-        query = Moments(self.schema, center)
-        replies = self.coordinator.ask("moments", 0, self._each(query))
-        sums = [replies[site].answer for site in sorted(replies)]
-        parts = [answer for answer in sums if isinstance(answer, MomentSums)]
-        return MomentSums(
-            np.sum([part.count for part in parts], axis=0),
-            np.sum([part.total for part in parts], axis=0),
-            np.sum([part.squares for part in parts], axis=0),
-        )
 
     @property
     def privacy(self) -> PrivacySpend:

@@ -36,7 +36,7 @@ def history_of(
     for position, done in enumerate(rounds):
         trained, held_out = (pooled(each, model) for each in (done.after, done.held_out))
         line: dict[str, float] = {
-            "sites": len(done.answers),
+            "sites": len(done.norms),
             "bytes": sum(done.sizes.values()),
             "update_norm": _moved(rounds[position - 1], done) if position else np.nan,
             "train_loss": trained.get("loss", np.nan),
@@ -53,7 +53,9 @@ def history_of(
 
 
 def _moved(before: Round, done: Round) -> float:
-    return (done.state.parameters - before.state.parameters).norm()
+    here, there = done.state.parameters, before.state.parameters
+    # Parameters that a round brings along, such as trees, have moved from nowhere.
+    return (here - there).norm() if here.fits(there) else np.nan
 
 
 def _of(site: str | None, charges: Charges) -> list[Event]:

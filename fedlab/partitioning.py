@@ -22,6 +22,7 @@ def partition(
     n_sites: int | None = None,
     *,
     target: str,
+    event: str | None = None,
     skew: Skew = None,
     by: str | None = None,
     seed: int = 0,
@@ -46,6 +47,9 @@ def partition(
         How many sites. Needless with `by`.
     target : str
         The column to predict.
+    event : str, optional
+        With a target that is a time: the column that is 1 where it ended in the event. A
+        `LabelSkew` goes by it.
     skew : None, float, LabelSkew or QuantitySkew
         None deals the rows evenly at random; a number is the alpha of a `LabelSkew`.
     by : str, optional
@@ -81,11 +85,19 @@ def partition(
     ['east', 'west']
     """
     _check_frame(frame, target)
+    if event is not None and (event not in frame.columns or event in (target, by)):
+        raise DataError(
+            rule="The event must be a column of the frame other than target and by.",
+            came=f"event={event!r}",
+            remedy="Check the spelling.",
+        )
     minimum = _whole("minimum_rows", minimum_rows, at_least=1)
     seed = _whole("seed", seed, at_least=0)
     if by is None:
         count = _whole("n_sites", n_sites, at_least=1)
-        where = assign(_codes(frame[target]), count, skew=skew, seed=seed, minimum_rows=minimum)
+        where = assign(
+            _codes(frame[event or target]), count, skew=skew, seed=seed, minimum_rows=minimum
+        )
         width = max(2, len(str(count)))
         called = [f"site-{number:0{width}d}" for number in range(1, count + 1)]
         source = f"{source} [simulated: {in_words(count, skew, seed)}]".lstrip()
@@ -100,6 +112,7 @@ def partition(
             name,
             frame.loc[where == number].reset_index(drop=True),
             target=target,
+            event=event,
             test_size=test_size,
             seed=seed,
             # Ledgers must not meet: each site writes to a folder of its own. Names may hold

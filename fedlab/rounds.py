@@ -33,7 +33,8 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     state : State
         After the round.
     answers : dict of str to Answer
-        What each site sent, for looking at contributions later.
+        What each site sent, for looking at contributions later; empty where the strategy keeps
+        none.
     rows, sizes : dict of str to int
         Training rows of each site that took part; bytes of its encoded reply.
     norms : dict of str to float
@@ -72,7 +73,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def frame(self) -> pd.DataFrame:
         """One row a site: rows, bytes sent, update norm, mean loss before and after."""
-        sites = sorted(self.answers)
+        sites = sorted(self.norms)
         table: dict[str, list[Any]] = {
             "rows": [self.rows[site] for site in sites],
             "bytes": [self.sizes[site] for site in sites],
@@ -95,7 +96,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
             notes.append(
                 "Losses are not shown: under RecordDP only the noisy update leaves a site."
             )
-        if not self.answers:
+        if self.strategy is None:
             notes.append("Before the first round.")
         return to_html(self.frame, title=f"Round {self.number}: what each site sent", notes=notes)
 

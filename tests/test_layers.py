@@ -18,8 +18,10 @@ ROOT = Path(__file__).parents[1]
 # Top to bottom; the second entry is one layer, the analyst's verbs.
 LAYERS = (
     "widgets",
-    "comparison coordinator contributions datasets evaluation export federation history"
-    " inference partitioning rounds saves spend training",
+    "beside comparison contributions coordinator cox_inference datasets estimates evaluation"
+    " export federation gap history inference partitioning personal_evaluation pooled"
+    " pooled_rows preprocessing replay rounds run_figure saves single_sites spend standing"
+    " stepping survival training",
     "displays",
     "engines",
     "strategies",

@@ -14,11 +14,14 @@ import fedlab as fl
 ROOT = Path(__file__).parents[1] / "fedlab"
 # To change this list is to change what users have written down in their notebooks.
 NAMES = """
-    CentredClipping Ditto ExportedModel FedAdagrad FedAdam FedAvg FedAvgM FedNewton FedNova FedProx
-    FedSGD FedYogi Federation FineTuning GeometricMedian InProcess Inference Krum LabelSkew
-    LinearRegression LogisticRegression Mean Median MultiKrum NormClipping PoissonRegression Policy
-    QuantitySkew RecordDP Ridge SCAFFOLD SVC SigningKey Site TrimmedMean compare core datasets
-    displays engines errors export load partition privacy queries resume site strategies widgets
+    BernoulliNB CentredClipping CoxRegression Ditto ExportedModel FedAdagrad FedAdam FedAvg FedAvgM
+    FedBoost FedCox FedForest FedNewton FedNova FedProx FedSGD FedSums FedYogi Federation FineTuning
+    Gap GaussianNB GeometricMedian GradientBoostingClassifier GradientBoostingRegressor InProcess
+    Inference KMeans Krum LabelSkew LinearRegression LogisticRegression Mean Median MultiKrum
+    NormClipping PCA PoissonRegression Policy Preprocess QuantitySkew RandomForestClassifier
+    RandomForestRegressor RecordDP Ridge SCAFFOLD SVC SigningKey Site SklearnModel TrimmedMean
+    compare concordance core datasets displays engines errors export load partition privacy queries
+    resume site strategies widgets
 """
 
 

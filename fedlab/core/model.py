@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.schema import Schema
-from fedlab.core.space import Space, Target
+from fedlab.core.space import Reads, Space, Target
 from fedlab.core.wire import Open
 
-__all__ = ["Classifier", "Differentiable", "Model", "Target"]
+__all__ = ["Classifier", "Differentiable", "Model", "Summed", "Target"]
 
 
 class Model(Open):
@@ -25,8 +26,12 @@ class Model(Open):
 
     Attributes
     ----------
-    reads : "classes" or "numbers"
-        Whether the target is read as class indices or as numbers.
+    reads : "classes", "numbers", "survival" or "nothing"
+        Whether the target is read as class indices, as numbers, as times with events, or not.
+    scaled : bool
+        Whether numeric features are brought to mean 0 and variance 1 over all sites.
+    keeps_missing : bool
+        Whether a missing number stays NaN; only where features are not scaled.
     loss : str
         What its loss is, as a heading.
     score : str
@@ -37,7 +42,9 @@ class Model(Open):
 
     __slots__ = ()
 
-    reads: ClassVar[Literal["classes", "numbers"]] = "classes"
+    reads: ClassVar[Reads] = "classes"
+    scaled: ClassVar[bool] = True
+    keeps_missing: ClassVar[bool] = False
     loss: ClassVar[str] = "log_loss"
     score: ClassVar[str] = "accuracy"
     counted: ClassVar[tuple[str, ...]] = ("loss", "correct")
@@ -63,6 +70,33 @@ class Model(Open):
         self, parameters: Parameters, space: Space, *, n_samples: int, n_iter: int
     ) -> Any:
         """The fitted scikit-learn estimator that `parameters` stand for."""
+
+    def pooled_twin(self, fitted: Any, frame: pd.DataFrame, y: Target) -> Any:
+        """The estimator that scikit-learn fits on all rows at once, to compare with.
+
+        Parameters
+        ----------
+        fitted : Pipeline
+            What `estimator` gave; the twin has its preprocessing.
+        frame : DataFrame of shape (n_samples, n_columns)
+            Rows in the sites' own columns.
+        y : ndarray of shape (n_samples,)
+            Labels, or numbers.
+
+        Returns
+        -------
+        Pipeline
+        """
+        from fedlab.core.twins import refitted, tight
+
+        return refitted(fitted, tight(fitted[-1]), frame, y)
+
+    def pooled_references(self, fitted: Any, frame: pd.DataFrame, y: Target) -> dict[str, Any]:
+        """Other pooled estimators to be judged beside the twin, by what they are called.
+
+        For models whose twin shares an approximation; by default there are none.
+        """
+        return {}
 
 
 class Classifier(Model):
@@ -165,3 +199,29 @@ class Differentiable(Model):
         """
         hessian = curvature + np.diag(ridge)
         return np.asarray(-np.linalg.lstsq(hessian, gradient, rcond=None)[0], dtype=np.float64)
+
+
+class Summed(Model):
+    """A model that follows from sums of statistics.
+
+    Attributes
+    ----------
+    rounds : int or None
+        Rounds after which it no longer changes; None when that depends on the rows.
+    """
+
+    __slots__ = ()
+
+    rounds: ClassVar[int | None] = 1
+
+    @abstractmethod
+    def empty(self, space: Space) -> Parameters:
+        """The statistics of no rows: zeros of the right names and shapes."""
+
+    @abstractmethod
+    def statistics(self, parameters: Parameters, x: Array, y: Target) -> Parameters:
+        """Sums over rows, given the parameters so far."""
+
+    @abstractmethod
+    def solve(self, parameters: Parameters, total: Parameters) -> Parameters:
+        """The next parameters from the statistics of all sites together."""

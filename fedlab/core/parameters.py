@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,13 +29,23 @@ def is_finite_array(value: object, shape: tuple[int, ...]) -> bool:
     )
 
 
+def _is_constant(values: ArrayLike) -> TypeGuard[Array]:
+    # States share arrays that do not change from round to round, so they do not grow by round.
+    return (
+        isinstance(values, np.ndarray)
+        and values.dtype == np.float64
+        and values.flags.owndata
+        and not values.flags.writeable
+    )
+
+
 class Parameters(Mapping[str, Array]):
     """Named float64 arrays, read-only, which add, scale and measure as one vector.
 
     Parameters
     ----------
     arrays : mapping of str to array_like
-        Copied, and kept in the order of the mapping.
+        Copied, unless read-only already, and kept in the order of the mapping.
 
     Examples
     --------
@@ -51,7 +62,7 @@ class Parameters(Mapping[str, Array]):
     def __init__(self, arrays: Mapping[str, ArrayLike]) -> None:
         self._arrays: dict[str, Array] = {}
         for name, values in arrays.items():
-            array = np.array(values, dtype=np.float64)
+            array = values if _is_constant(values) else np.array(values, dtype=np.float64)
             array.setflags(write=False)
             self._arrays[name] = array
 

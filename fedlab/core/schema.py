@@ -41,12 +41,14 @@ class Schema(msgspec.Struct, frozen=True):
     """The columns of a table of patients, its target and the classes the target takes.
 
     A target of numbers has classes only where they are two whole ones; otherwise it is read as
-    numbers. More classes are declared, as categories.
+    numbers. More classes are declared, as categories. A target that is a time has none either;
+    `event` then names the column that tells whether the time ended in the event.
     """
 
     columns: tuple[Column, ...]
     target: str
     classes: tuple[Label, ...]
+    event: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -59,6 +61,7 @@ def read_schema(
     target: str,
     ranges: Mapping[str, tuple[float, float]],
     site: str,
+    event: str | None = None,
 ) -> Schema:
     """Describe `frame`.
 
@@ -66,18 +69,49 @@ def read_schema(
     ------
     DataError
         For a column that is text, has no value at all, or has a type that is neither number nor
-        category; for a target that is missing somewhere.
+        category; for a target that is missing somewhere; for times that are not positive or events
+        that are not 0 and 1.
     """
     columns = tuple(
         _read_column(frame[name], ranges.get(str(name)), site)
         for name in frame.columns
-        if name != target
+        if name not in (target, event)
     )
     if not columns:
         raise DataError(
             "A site needs at least one feature.", "only the target", "Add columns.", site=site
         )
+    if event is not None:
+        _check_survival(frame[target], frame[event], site)
+        return Schema(columns, target, (), event)
     return Schema(columns, target, _classes(frame[target], site))
+
+
+def _check_survival(times: pd.Series, events: pd.Series, site: str) -> None:
+    for values in (times, events):
+        numeric = pd.api.types.is_numeric_dtype(values.dtype) and values.dtype.kind != "c"
+        if not numeric or values.isna().any():
+            raise DataError(
+                f"Column {str(values.name)!r} must hold a number in every row.",
+                f"dtype {values.dtype} with {int(values.isna().sum())} missing values",
+                "Convert it, and drop rows without it.",
+                site=site,
+            )
+    time = times.to_numpy(dtype=np.float64)
+    if not (np.isfinite(time) & (time > 0)).all():
+        raise DataError(
+            f"Times in {str(times.name)!r} must be positive and finite.",
+            f"{int((~(np.isfinite(time) & (time > 0))).sum())} rows with another",
+            "Drop rows that were never at risk, or count time from earlier on.",
+            site=site,
+        )
+    if not events.isin([0, 1]).all():
+        raise DataError(
+            f"The event {str(events.name)!r} must be 0 for censored and 1 for the event.",
+            f"{int((~events.isin([0, 1])).sum())} rows with another value",
+            "Pass e.g. frame[event] == 2 for a code of 2.",
+            site=site,
+        )
 
 
 def _read_column(values: pd.Series, bounds: tuple[float, float] | None, site: str) -> Column:
@@ -176,10 +210,19 @@ def _category_names(values: pd.Series, site: str) -> tuple[str, ...]:
     return tuple(values.cat.categories)
 
 
-def agree(schemas: Mapping[str, Schema]) -> Schema:
+def agree(
+    schemas: Mapping[str, Schema], *, categories: Literal["same", "union"] = "same"
+) -> Schema:
     """The one schema that all sites share, columns matched by name.
 
     The order of columns is that of the first site by name; sites may list theirs in any order.
+
+    Parameters
+    ----------
+    schemas : mapping of str to Schema
+    categories : "same" or "union"
+        Whether all sites must declare one list of categories of a column, or lists that differ are
+        joined, in the order of names.
 
     Raises
     ------
@@ -188,13 +231,44 @@ def agree(schemas: Mapping[str, Schema]) -> Schema:
         or order of categories; another target; classes of another type.
     """
     sites = sorted(schemas)
+    if categories == "union":
+        schemas = _joined(schemas)
     first = schemas[sites[0]]
     for site in sites[1:]:
         _compare(sites[0], first, site, schemas[site])
     columns = tuple(
         _widest([_named(schemas[site], column.name) for site in sites]) for column in first.columns
     )
+    if first.event is not None:
+        return Schema(columns, first.target, (), first.event)
     return Schema(columns, first.target, _all_classes(schemas))
+
+
+def _joined(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
+    lists: dict[str, set[tuple[str, ...]]] = {}
+    for schema in schemas.values():
+        for column in schema.columns:
+            if column.kind == "category":
+                lists.setdefault(column.name, set()).add(column.categories)
+    joined = {
+        name: min(found)
+        if len(found) == 1
+        else tuple(sorted({each for one in found for each in one}))
+        for name, found in lists.items()
+    }
+    replace = msgspec.structs.replace
+    return {
+        site: replace(
+            schema,
+            columns=tuple(
+                replace(column, categories=joined[column.name])
+                if column.kind == "category"
+                else column
+                for column in schema.columns
+            ),
+        )
+        for site, schema in schemas.items()
+    }
 
 
 def _all_classes(schemas: Mapping[str, Schema]) -> tuple[Label, ...]:
@@ -245,6 +319,12 @@ def _compare(reference: str, expected: Schema, site: str, found: Schema) -> None
             "All sites must name the same target.",
             f"{found.target!r}, while site {reference!r} has {expected.target!r}",
             "Rename the column.",
+        )
+    if found.event != expected.event:
+        raise differ(
+            "All sites must name the same event.",
+            f"{found.event!r}, while site {reference!r} has {expected.event!r}",
+            "Pass the same event=... at every site.",
         )
     missing = [name for name in expected.names if name not in found.names]
     extra = [name for name in found.names if name not in expected.names]

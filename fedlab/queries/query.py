@@ -7,22 +7,25 @@ releases as the query announced in `releases`.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from fedlab.core.parameters import Array
 from fedlab.core.seeds import generator
-from fedlab.core.space import Space, Target, targets
+from fedlab.core.space import Reads, Space, Target, targets
 from fedlab.core.wire import Open, encode
 from fedlab.errors import PrivacyError
 from fedlab.privacy import Noise, RecordDP, Releases
 
 __all__ = ["Answer", "Context", "Query", "Rows", "Split"]
 
+K = TypeVar("K")
 Split = Literal["train", "test"]
 
 
@@ -46,11 +49,15 @@ class Rows:
     ----------
     features : DataFrame of shape (n_samples, n_columns)
     target : Series of shape (n_samples,)
+    event : Series of shape (n_samples,) or None
+        Where the target is a time: 1 where it ended in the event, 0 where it was censored.
     """
 
     features: pd.DataFrame
     target: pd.Series
+    event: pd.Series | None = None
     _known: dict[object, tuple[Array, Target]] = field(default_factory=dict)
+    _kept: dict[type, object] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Rows(shape={self.features.shape})"
@@ -58,15 +65,26 @@ class Rows:
     def __len__(self) -> int:
         return len(self.target)
 
-    def arrays(self, space: Space, reads: Literal["classes", "numbers"]) -> tuple[Array, Target]:
-        """Matrix ``(n_samples, n_features)`` in `space`, and targets ``(n_samples,)``."""
+    def arrays(self, space: Space, reads: Reads) -> tuple[Array, Target]:
+        """Matrix ``(n_samples, n_features)`` in `space`, and targets as `targets` reads them."""
         if (space, reads) not in self._known:
             self._known.clear()
             self._known[space, reads] = (
                 space.matrix(self.features),
-                targets(self.target, space.schema, reads),
+                targets(self.target, space.schema, reads, self.event),
             )
         return self._known[space, reads]
+
+    def keep(self, kind: type[K], make: Callable[[], K], fits: Callable[[K], bool]) -> K:
+        """What an earlier answer left here, if it `fits` the question; otherwise made anew.
+
+        It spares work and changes no answer: one value of each kind, so it does not grow by round.
+        """
+        kept = self._kept.get(kind)
+        if isinstance(kept, kind) and fits(kept):
+            return kept
+        self._kept[kind] = made = make()
+        return made
 
 
 @dataclass
@@ -148,6 +166,9 @@ class Query(Open):
         Whose rows it reads.
     reads_rows : bool
         False for what a site tells without looking at any row.
+    tells_values : bool
+        Whether answers to a few such questions tell values of single rows, as counts of what lies
+        below any edge do.
     """
 
     __slots__ = ()
@@ -155,6 +176,7 @@ class Query(Open):
     purpose: ClassVar[str] = "training"
     split: Split = "train"
     reads_rows: ClassVar[bool] = True
+    tells_values: ClassVar[bool] = False
 
     @abstractmethod
     def compute(self, rows: Rows, context: Context) -> Answer:
@@ -163,6 +185,10 @@ class Query(Open):
     @abstractmethod
     def releases(self, n_rows: int) -> Releases | None:
         """How much an answer gives away under privacy; None when no noise makes it private."""
+
+    def finest_time(self) -> float:
+        """Least distance of two times of patients that an answer tells apart; infinite for none."""
+        return math.inf
 
     @abstractmethod
     def accepts(self, answer: Answer) -> bool:

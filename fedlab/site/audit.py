@@ -19,19 +19,18 @@ class AuditLog:
 
     def record(self, request: Request, outcome: str) -> None:
         """Add a line; `outcome` is "answered", "rehearsed" or the code of a refusal."""
-        with self._store.transaction() as connection:
-            connection.execute(
-                "INSERT INTO audit (time, run, round, query, purpose, outcome)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    now(),
-                    request.run,
-                    request.round,
-                    type(request.query).__name__,
-                    request.query.purpose,
-                    outcome,
-                ),
-            )
+        self._store.append(
+            "INSERT INTO audit (time, run, round, query, purpose, outcome)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                now(),
+                request.run,
+                request.round,
+                type(request.query).__name__,
+                request.query.purpose,
+                outcome,
+            ),
+        )
 
     @property
     def frame(self) -> pd.DataFrame:

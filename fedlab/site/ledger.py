@@ -48,20 +48,14 @@ class Ledger:
         RefusedError
             When the entry would pass the budget, or asks for more rounds than were promised.
         """
+        if entry.event is None:
+            if not rehearsal:
+                self._store.append(*_line(entry))
+            return
         with self._store.transaction() as connection:
-            if entry.event is not None:
-                self._permit(entry, entry.event, policy)
-            if rehearsal:
-                return
-            event = entry.event
-            cost: tuple[Any, ...] = (None, None, 1)
-            if event is not None:
-                cost = (event.noise_multiplier, event.sampling_rate, event.count)
-            connection.execute(
-                "INSERT INTO spend (time, run, round, query, purpose, noise_multiplier,"
-                " sampling_rate, count, noise) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (now(), entry.run, entry.round, entry.query, entry.purpose, *cost, entry.noise),
-            )
+            self._permit(entry, entry.event, policy)
+            if not rehearsal:
+                connection.execute(*_line(entry))
 
     def _permit(self, entry: Entry, event: Event, policy: Policy) -> None:
         answered = self._store.read(
@@ -134,3 +128,15 @@ class Ledger:
 def now() -> str:
     """The time in UTC, to the second, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _line(entry: Entry) -> tuple[str, tuple[object, ...]]:
+    event = entry.event
+    cost: tuple[object, ...] = (None, None, 1)
+    if event is not None:
+        cost = (event.noise_multiplier, event.sampling_rate, event.count)
+    return (
+        "INSERT INTO spend (time, run, round, query, purpose, noise_multiplier,"
+        " sampling_rate, count, noise) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (now(), entry.run, entry.round, entry.query, entry.purpose, *cost, entry.noise),
+    )

@@ -25,6 +25,15 @@ class Policy:
         budget refuses them.
     minimum_rows : int
         Fewest rows that an answer may come from.
+    grid_width : float
+        Of a survival model's grid: the least distance between two of its times, in the unit of the
+        target. 0 allows exact times too, which tell single patients apart; above 0 a site answers
+        only on a grid that is no finer, unless with noise. Two grids that are a little apart tell
+        more than either: agree on one.
+    single_values : bool
+        Whether counts up to any edge may be asked for without noise, from which values of single
+        rows follow. Exact medians (``Preprocess(impute="median")``) and the bins of trees need
+        them; False refuses both.
 
     Raises
     ------
@@ -43,6 +52,8 @@ class Policy:
     delta: float = 1e-5
     exact: bool | None = None
     minimum_rows: int = 11
+    grid_width: float = 0.0
+    single_values: bool = True
 
     def __post_init__(self) -> None:
         if self.epsilon is not None and not 0 < self.epsilon < math.inf:
@@ -58,6 +69,12 @@ class Policy:
         if self.minimum_rows < 1:
             raise PrivacyError(
                 "minimum_rows must be at least 1.", f"{self.minimum_rows}", "Pass e.g. 11."
+            )
+        if not 0 <= self.grid_width < math.inf:
+            raise PrivacyError(
+                "grid_width must be finite and at least 0.",
+                f"{self.grid_width:g}",
+                "Pass e.g. grid_width=30 for months, where time is in days.",
             )
 
     @property

@@ -9,6 +9,7 @@ import pandas as pd
 
 from fedlab.core.blas import one_thread
 from fedlab.core.schema import Schema, check_ranges, read_schema
+from fedlab.core.turns import aside
 from fedlab.errors import DataError, PrivacyError, RefusedError
 from fedlab.privacy import Event, calibrate, system_noise, teaching_noise
 from fedlab.queries import (
@@ -43,9 +44,13 @@ class Site:
         One row a patient, shape ``(n_samples, n_columns)``. Numbers, booleans and declared
         categories; features may have missing values.
     target : str
-        Column to predict, known for every row.
+        Column to predict, known for every row. With `event` it is a time, positive, in any unit
+        that all sites share.
+    event : str, optional
+        Column that tells whether the time ended in the event: 1, or was censored: 0. No feature.
     test_size : float
-        Share of rows held out for judging, stratified by class where the site has enough rows.
+        Share of rows held out for judging, stratified by class, or by event, where the site has
+        enough rows.
     seed : int
         Decides which rows are held out.
     home : path, optional
@@ -81,6 +86,7 @@ class Site:
         data: pd.DataFrame | str | Path,
         *,
         target: str,
+        event: str | None = None,
         test_size: float = 0.2,
         seed: int = 0,
         home: str | Path | None = None,
@@ -106,15 +112,24 @@ class Site:
                 "Check the name, and that a file begins with a line of names.",
                 site=name,
             )
+        if event is not None and (event not in frame.columns or event == target):
+            raise DataError(
+                "The event must be a column of the table other than the target.",
+                f"{event!r}",
+                "Pass the name of the column that is 1 where the time ended in the event.",
+                site=name,
+            )
         check_ranges(frame, ranges or {}, name)
-        self._schema = read_schema(frame, target, ranges or {}, name)
-        train, test = split_rows(frame[target], test_size, seed, name)
+        self._schema = read_schema(frame, target, ranges or {}, name, event)
+        self._had: Schema | None = None
+        train, test = split_rows(frame[target if event is None else event], test_size, seed, name)
         self._card = {"train": len(train), "test": len(test)}
-        features = frame.drop(columns=target)
+        features = frame.drop(columns=[target] if event is None else [target, event])
         self._rows = {
             split: Rows(
                 features.iloc[part].reset_index(drop=True),
                 frame[target].iloc[part].reset_index(drop=True),
+                None if event is None else frame[event].iloc[part].reset_index(drop=True),
             )
             for split, part in (("train", train), ("test", test))
         }
@@ -203,11 +218,21 @@ class Site:
             )
 
     def _has(self, asked: Schema) -> bool:
-        mine = {(c.name, c.kind, c.categories) for c in self._schema.columns}
-        return (
-            asked.target == self._schema.target
-            and {(c.name, c.kind, c.categories) for c in asked.columns} <= mine
+        # In one process the requests of a run share their schema, which never changes.
+        if asked is self._had:
+            return True
+        mine = {column.name: column for column in self._schema.columns}
+        same = (asked.target, asked.event) == (self._schema.target, self._schema.event)
+        # Categories that only other sites declare are allowed: rows are matched by their names.
+        has = same and all(
+            column.name in mine
+            and column.kind == mine[column.name].kind
+            and set(column.categories) >= set(mine[column.name].categories)
+            for column in asked.columns
         )
+        if has:
+            self._had = asked
+        return has
 
     def _permit(self, request: Request, rows: int) -> Event | None:
         query, privacy = request.query, request.privacy
@@ -227,6 +252,25 @@ class Site:
                 f"{type(query).__name__} without privacy",
                 "Pass privacy=fl.RecordDP(...).",
                 code="exact",
+            )
+        if event is None and query.tells_values and not self.policy.single_values:
+            raise RefusedError(
+                "The site does not tell counts from which values of single rows follow.",
+                type(query).__name__,
+                "Fill gaps by their mean (fl.Preprocess(impute='mean')), use a model without "
+                "trees, or leave the site out.",
+                code="values",
+            )
+        finest = query.finest_time()
+        # A grid like 0.1, 0.2, 0.3 is uneven by rounding.
+        if event is None and finest < self.policy.grid_width * (1 - 1e-9):
+            raise RefusedError(
+                f"Times on a grid must be at least {self.policy.grid_width:g} apart.",
+                f"{type(query).__name__} on "
+                + (f"a grid of times {finest:g} apart" if finest > 0 else "exact times"),
+                "Pass a coarser grid, the first time of which is as far from 0, e.g. "
+                "fl.CoxRegression(grid=range(30, 3650, 30)) for months, where time is in days.",
+                code="times",
             )
         self.ledger.debit(
             Entry(
@@ -286,7 +330,7 @@ class Site:
             context.noise = seeded if self.simulated else system_noise
             context.secret = not self.simulated
             context.allowed = event.count
-        with one_thread():
+        with one_thread(), aside():
             answer = request.query.compute(self._rows[request.query.split], context)
         context.close()
         return answer
@@ -302,4 +346,5 @@ class Site:
             minimum_rows=self.policy.minimum_rows,
             simulated=self.simulated,
             source=self.source,
+            grid_width=self.policy.grid_width,
         )

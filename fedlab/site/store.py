@@ -106,6 +106,11 @@ class Store:
                 raise
             self._connection.execute("COMMIT")
 
+    def append(self, statement: str, values: tuple[object, ...]) -> None:
+        """Add one line; a single statement is a transaction of its own."""
+        with self._lock:
+            self._connection.execute(statement, values)
+
     def table(self, name: Literal["spend", "audit"]) -> pd.DataFrame:
         """One of the growing tables, oldest row first."""
         statements = {

@@ -94,15 +94,31 @@ class Strategy(Open):
     ----------
     can_be_private : bool
         Whether its queries have a bounded sensitivity.
+    keeps_answers : bool
+        Whether a round keeps what each site sent. Not where that is large and says nothing about
+        sites apart from its size, as with histograms of a forest.
+    sends_updates : bool
+        Whether `direction` lies in the space of the parameters, so that its norm says how far a
+        site pulls them.
     """
 
     __slots__ = ()
 
     can_be_private: ClassVar[bool] = False
+    keeps_answers: ClassVar[bool] = True
+    sends_updates: ClassVar[bool] = True
 
     def init(self, problem: Problem) -> State:
         """The state before the first round."""
         return State(0, problem.model.init(problem.space), Parameters({}))
+
+    def past(self, state: State) -> State:
+        """What a run keeps of a state once it has gone on; leads to the same next state."""
+        return state
+
+    def finished(self, problem: Problem, state: State) -> bool:
+        """Whether a round more has nothing to ask."""
+        return False
 
     @abstractmethod
     def plan(self, problem: Problem, state: State) -> dict[str, Query]:

@@ -1,0 +1,1 @@
+"""Trees grown from summed histograms: bins, nodes, splits, prediction, estimators, ONNX."""
