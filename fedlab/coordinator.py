@@ -40,11 +40,13 @@ class Coordinator:
         on_reply: Listener | None = None,
         *,
         tolerated: int = 0,
+        weights: Mapping[str, int] | None = None,
     ) -> dict[str, Reply]:
         """Ask sites; all must answer, and all but `tolerated` with what was asked for.
 
         Sites whose replies do not fit are left out of the result. Under privacy the sites are first
-        asked whether they would, so that none pays for a round that another refuses.
+        asked whether they would, so that none pays for a round that another refuses. `weights` of a
+        mean matter only where answers are added on the way.
 
         Raises
         ------
@@ -116,7 +118,8 @@ class Coordinator:
         fits = reply.site == request.site and reply.round == request.round
         if reply.refusal is None and not request.rehearsal:
             fits = fits and reply.answer is not None and query.accepts(reply.answer)
-            fits = fits and (request.privacy is None) == (reply.charge is None)
+            steps = not query.reads_rows
+            fits = fits and (steps or (request.privacy is None) == (reply.charge is None))
             if query.reads_rows:
                 rows = self.declared.get((request.site, query.split), reply.rows)
                 fits = fits and reply.rows == rows > 0
@@ -129,6 +132,12 @@ class Coordinator:
                 site=request.site,
                 round=request.round,
             )
+
+    def carry_steps(
+        self, run: str, round: int, queries: Mapping[str, Query], on_reply: Listener | None = None
+    ) -> dict[str, Reply]:
+        """Replies that fit, and refusals; whoever sends anything else counts as gone."""
+        return self._carry(run, round, queries, None, on_reply=on_reply, tolerated=len(queries))
 
 
 def _all_willing(replies: dict[str, Reply]) -> dict[str, Reply]:

@@ -15,7 +15,10 @@ from fedlab.privacy import Event
 from fedlab.queries import Answer
 from fedlab.strategies import State, Strategy
 
-__all__ = ["Round", "SiteScore", "pooled"]
+__all__ = ["TOGETHER", "Round", "SiteScore", "pooled"]
+
+TOGETHER = "(all sites)"
+"""In the place of a site's name: what sites answered together, and none alone."""
 
 
 class SiteScore(msgspec.Struct, frozen=True):

@@ -226,7 +226,9 @@ def test_columns_are_found_by_the_names_of_categories() -> None:
 @st.composite
 def spaces(draw: st.DrawFn) -> Space:
     numbers = [Column(f"n{i}") for i in range(draw(st.integers(0, 2)))]
-    listed = [draw(st.permutations(STAGES)) for _ in range(draw(st.integers(0 if numbers else 1, 2)))]
+    listed = [
+        draw(st.permutations(STAGES)) for _ in range(draw(st.integers(0 if numbers else 1, 2)))
+    ]
     categories = [Column(f"c{i}", "category", tuple(names)) for i, names in enumerate(listed)]
     schema = Schema(tuple(draw(st.permutations([*numbers, *categories]))), "y", (0, 1))
     unseen, rare = draw(st.booleans()), draw(st.booleans())

@@ -29,6 +29,10 @@ class Description(Answer, msgspec.Struct, frozen=True, eq=False, tag=True, kw_on
     simulated : bool
     source : str
         Where the rows came from, as a citation.
+    identity : bytes
+        The Ed25519 public key of the site's signatures.
+    reveal : bool
+        Whether its answers may leave on their own.
     """
 
     schema: Schema
@@ -40,6 +44,8 @@ class Description(Answer, msgspec.Struct, frozen=True, eq=False, tag=True, kw_on
     minimum_rows: int
     simulated: bool
     source: str = ""
+    identity: bytes = b""
+    reveal: bool = True
 
 
 class Describe(Query, msgspec.Struct, frozen=True, tag=True):

@@ -19,6 +19,9 @@ REFUSALS = {
     "exact": "the site's policy forbids answers without noise",
     "rounds": "more rounds than the noise was calibrated to",
     "budget": "the site's privacy budget does not allow it",
+    "reveal": "the site's answers leave only within a secure sum",
+    "secure": "the secure sum must not go on",
+    "absent": "the site did not answer",
     "failed": "the computation failed at the site",
 }
 """Why a site may say no, by code."""

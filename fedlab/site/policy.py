@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from fedlab.errors import PrivacyError
 
@@ -25,6 +26,13 @@ class Policy:
         budget refuses them.
     minimum_rows : int
         Fewest rows that an answer may come from.
+    minimum_sites : int
+        Fewest sites whose answers may be added in a secure sum.
+    reveal : bool
+        Whether an answer may leave on its own; otherwise only within a secure sum.
+    peers : mapping of str to str
+        Identities of other sites (Ed25519 public keys, hexadecimal), as their data owners gave
+        them. Others are known by the identity they first showed.
 
     Raises
     ------
@@ -43,6 +51,9 @@ class Policy:
     delta: float = 1e-5
     exact: bool | None = None
     minimum_rows: int = 11
+    minimum_sites: int = 3
+    reveal: bool = True
+    peers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.epsilon is not None and not 0 < self.epsilon < math.inf:
@@ -55,10 +66,10 @@ class Policy:
             raise PrivacyError(
                 "delta must lie between 0 and 1.", f"{self.delta:g}", "Pass e.g. delta=1e-5."
             )
-        if self.minimum_rows < 1:
-            raise PrivacyError(
-                "minimum_rows must be at least 1.", f"{self.minimum_rows}", "Pass e.g. 11."
-            )
+        for name, least in (("minimum_rows", 1), ("minimum_sites", 3)):
+            value = getattr(self, name)
+            if value < least:
+                raise PrivacyError(f"{name} must be at least {least}.", f"{value}", "Pass e.g. 11.")
 
     @property
     def allows_exact(self) -> bool:

@@ -9,8 +9,9 @@ import pandas as pd
 
 from fedlab.core.blas import one_thread
 from fedlab.core.schema import Schema, check_ranges, read_schema
-from fedlab.errors import DataError, PrivacyError, RefusedError
+from fedlab.errors import DataError, PrivacyError, RefusedError, SecureSumError
 from fedlab.privacy import Event, calibrate, system_noise, teaching_noise
+from fedlab.privacy.secure.signatures import Identity
 from fedlab.queries import (
     Answer,
     Context,
@@ -22,10 +23,13 @@ from fedlab.queries import (
     Request,
     Rows,
 )
+from fedlab.queries.secure_sum import Advertise, SecureStep
 from fedlab.site.audit import AuditLog
+from fedlab.site.identity import keep_identity
 from fedlab.site.ledger import Entry, Ledger
 from fedlab.site.policy import Policy
 from fedlab.site.readers import declare_categories, read_table
+from fedlab.site.secure_sums import SecureSums
 from fedlab.site.split import split_rows
 from fedlab.site.store import Store
 
@@ -132,6 +136,8 @@ class Site:
             for split, part in (("train", train), ("test", test))
         }
         self._store = Store(None if home is None else Path(home), name)
+        identity = Identity.fresh() if home is None else keep_identity(Path(home), name)
+        self._sums = SecureSums(name, identity, self._store, self.policy)
 
     def __repr__(self) -> str:
         columns = len(self._schema.columns)
@@ -161,19 +167,24 @@ class Site:
         Whether to answer is decided, and the cost written down, before a row is read. An error of
         the computation leaves as the name of its class, since its text may quote a row.
         """
-        query = request.query
-        rows = self._card[query.split] if query.reads_rows else 0
+        rows = 0
         event: Event | None = None
         answer: Answer | None = None
         refusal: Refusal | None = None
         outcome = "interrupted"
+        step = request.query if isinstance(request.query, SecureStep) else None
         try:
-            self._verify(request)
-            event = self._permit(request, rows)
-            if request.rehearsal:
+            self._address(request)
+            asked = request if step is None else self._sums.inner(request)
+            if asked is not None:
+                rows = self._card[asked.query.split] if asked.query.reads_rows else 0
+                self._verify(asked)
+                event = self._permit(asked, rows, hidden=step is not None)
+            if step is None and request.rehearsal:
                 outcome, event = "rehearsed", None
             else:
-                answer, refusal = self._compute(request, event)
+                event = None if isinstance(step, Advertise) else event
+                answer, refusal = self._compute(request, asked, event)
                 outcome = "answered" if refusal is None else refusal.code
         except RefusedError as error:
             outcome = error.code
@@ -189,7 +200,7 @@ class Site:
             refusal=refusal,
         )
 
-    def _verify(self, request: Request) -> None:
+    def _address(self, request: Request) -> None:
         if request.site != self.name:
             raise RefusedError(
                 "A request must name the site it is for.",
@@ -197,6 +208,8 @@ class Site:
                 "Address it to this site.",
                 code="misaddressed",
             )
+
+    def _verify(self, request: Request) -> None:
         space = getattr(request.query, "space", None)
         declared = isinstance(request.query, Describe | ReadLedger)
         if not request.query.reads_rows and not declared:
@@ -226,10 +239,17 @@ class Site:
             for column in asked.columns
         )
 
-    def _permit(self, request: Request, rows: int) -> Event | None:
+    def _permit(self, request: Request, rows: int, *, hidden: bool) -> Event | None:
         query, privacy = request.query, request.privacy
         if not query.reads_rows:
             return None
+        if not (hidden or self.policy.reveal):
+            raise RefusedError(
+                "The site's answers leave only within a secure sum.",
+                f"{type(query).__name__} without one",
+                "Pass aggregation='secure' to fed.train.",
+                code="reveal",
+            )
         if rows < self.policy.minimum_rows:
             raise RefusedError(
                 f"An answer must come from at least {self.policy.minimum_rows} rows.",
@@ -276,10 +296,16 @@ class Site:
         return Event(noise_multiplier, releases.sampling_rate, releases.count)
 
     def _compute(
-        self, request: Request, event: Event | None
+        self, request: Request, asked: Request | None, event: Event | None
     ) -> tuple[Answer | None, Refusal | None]:
         try:
-            return self._answer(request, event), None
+            if asked is request:
+                return self._answer(request, event), None
+            masks = asked is not None and not asked.rehearsal
+            answer = self._answer(asked, event) if asked is not None and masks else None
+            return self._sums.take(request, answer), None
+        except SecureSumError as error:
+            return None, Refusal("secure", error.rule, error.came, error.remedy)
         # Whatever it is, its text may quote a row: only the name of its class leaves.
         except Exception as error:
             return None, Refusal(
@@ -319,4 +345,6 @@ class Site:
             minimum_rows=self.policy.minimum_rows,
             simulated=self.simulated,
             source=self.source,
+            identity=self._sums.identity.public,
+            reveal=self.policy.reveal,
         )

@@ -28,6 +28,11 @@ CREATE TABLE IF NOT EXISTS audit (
     time TEXT NOT NULL, run TEXT NOT NULL, round INTEGER NOT NULL, query TEXT NOT NULL,
     purpose TEXT NOT NULL, outcome TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS peers (site TEXT PRIMARY KEY, identity TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS sums (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    run TEXT NOT NULL, round INTEGER NOT NULL, question TEXT NOT NULL, survivors TEXT NOT NULL
+);
 """
 GROWS = """
 CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table}
@@ -80,7 +85,7 @@ class Store:
         # A debit must be on the disk before an answer leaves, also when the power fails.
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.executescript(SCHEMA)
-        for table in ("owner", "spend", "audit"):
+        for table in ("owner", "spend", "audit", "peers", "sums"):
             self._connection.executescript(GROWS.format(table=table))
         with self.transaction() as connection:
             owner = connection.execute("SELECT site FROM owner").fetchone()

@@ -1,0 +1,322 @@
+"""Asking through secure sums: what all sites answer together, and what no site answers alone."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fedlab.coordinator import Coordinator, Listener
+from fedlab.core.wire import encode
+from fedlab.errors import FedlabError, MessageError, RefusedError, SecureSumError, TrainingError
+from fedlab.privacy import RecordDP
+from fedlab.privacy.secure.member import check_present, check_signed, survivors_signed
+from fedlab.privacy.secure.opening import open_sum
+from fedlab.privacy.secure.setting import Setting, floor, graph_of
+from fedlab.privacy.secure.topology import sparse_degree
+from fedlab.queries import Query, Reply
+from fedlab.queries.packing import Pattern, unpack
+from fedlab.queries.secure_sum import (
+    Advertise,
+    Advertised,
+    Confirm,
+    Confirmed,
+    Mask,
+    Masked,
+    Open,
+    Opened,
+    Shared,
+    ShareSecrets,
+)
+from fedlab.rounds import TOGETHER
+
+__all__ = ["SecureCoordinator", "SecureSum", "SumRecord"]
+
+STEPS = ("keys", "shares", "masked values", "signatures", "opening")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecureSum:
+    """How answers are added so that nobody sees a single one.
+
+    Parameters
+    ----------
+    bits : int
+        Binary digits after the point: floats are rounded to multiples of ``2**-bits``.
+    threshold : int, optional
+        How many holders recover the secret of a site that is gone; by default, and at least, more
+        than half of them.
+    degree : int, optional
+        Neighbours of each site, an even number; 0 for all others, which is the default below 30
+        sites.
+    collusion : bool
+        Hold out against a coordinator that works with fewer than a third of the sites: more than
+        two thirds must then be there.
+    """
+
+    bits: int = 32
+    threshold: int | None = None
+    degree: int | None = None
+    collusion: bool = False
+
+    def setting(self, **named: Any) -> Setting:
+        """The setting of one sum."""
+        n_sites = len(named["sites"])
+        degree = sparse_degree(n_sites) if self.degree is None else self.degree
+        holders = n_sites if degree == 0 else degree + 1
+        setting = Setting(
+            degree=degree,
+            bits=self.bits,
+            collusion=self.collusion,
+            threshold=self.threshold or floor(holders, collusion=self.collusion),
+            attempt=secrets.randbelow(2**53),
+            **named,
+        )
+        setting.check()
+        return setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class SumRecord:
+    """What could be seen of one secure sum from outside.
+
+    Attributes
+    ----------
+    setting : Setting
+    query : str
+    neighbours : dict of str to tuple of str
+    bytes : dict of str to dict of str to int
+        Sent by each site, by step.
+    lost : dict of str to str
+        Sites that were gone before the end, and the step they did not take.
+    masked : dict of str to ndarray
+        The first numbers of what each site sent.
+    """
+
+    setting: Setting
+    query: str
+    neighbours: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    bytes: dict[str, dict[str, int]] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
+    masked: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SecureCoordinator(Coordinator):
+    """Has every answer that comes from rows added under masks.
+
+    Attributes
+    ----------
+    how : SecureSum
+    identities : mapping of str to bytes
+        The sites' public keys, as pinned.
+    records : list of SumRecord
+        The latest sums, for looking at them.
+    """
+
+    how: SecureSum = SecureSum()
+    identities: Mapping[str, bytes] = field(default_factory=dict)
+    records: list[SumRecord] = field(default_factory=list)
+
+    def ask(
+        self,
+        run: str,
+        round: int,
+        queries: Mapping[str, Query],
+        privacy: RecordDP | None = None,
+        on_reply: Listener | None = None,
+        *,
+        tolerated: int = 0,
+        weights: Mapping[str, int] | None = None,
+    ) -> dict[str, Reply]:
+        """One reply for all sites together, the sum of their answers or their weighted mean.
+
+        Raises
+        ------
+        RefusedError
+            When a site will not take part.
+        SecureSumError
+            When too few sites are left, or something does not fit. Nothing is opened then.
+        TrainingError
+            When sites are asked different questions.
+        """
+        if not any(query.reads_rows for query in queries.values()):
+            return super().ask(run, round, queries, privacy, on_reply, tolerated=tolerated)
+        reply, refusals = self._sum(run, round, queries, privacy, on_reply, weights)
+        for site in sorted(refusals):
+            raise refusals[site]
+        return reply
+
+    def ask_willing(
+        self, run: str, round: int, queries: Mapping[str, Query], privacy: RecordDP | None = None
+    ) -> tuple[dict[str, Reply], dict[str, RefusedError]]:
+        """The sum over the sites that are willing, and who is not."""
+        return self._sum(run, round, queries, privacy, None, None, leave_out=True)
+
+    def _sum(
+        self,
+        run: str,
+        round: int,
+        queries: Mapping[str, Query],
+        privacy: RecordDP | None,
+        on_reply: Listener | None,
+        weights: Mapping[str, int] | None,
+        *,
+        leave_out: bool = False,
+    ) -> tuple[dict[str, Reply], dict[str, RefusedError]]:
+        sites = sorted(queries)
+        query = _one_question(queries)
+        # Whoever refuses is known before a key is made, so that the sum is over the others.
+        willing = super()._carry(run, round, queries, privacy, rehearsal=True)
+        refusals = {site: reply.error for site, reply in willing.items() if reply.error}
+        if refusals and not leave_out:
+            return {}, refusals
+        there = tuple(site for site in sites if site not in refusals)
+        if not there:
+            return {}, refusals
+        setting = self.how.setting(
+            run=run,
+            round=round,
+            question=hashlib.sha256(encode(query)).digest(),
+            sites=there,
+            identities=tuple(self.identities[site] for site in there),
+            weights=tuple((weights or {}).get(site, 1) for site in there),
+            mean=weights is not None,
+        )
+        sum_of = _Sum(self, setting, query, privacy, on_reply)
+        return {TOGETHER: sum_of.reply()}, refusals
+
+
+def _one_question(queries: Mapping[str, Query]) -> Query:
+    asked = list(queries.values())
+    if any(query != asked[0] for query in asked[1:]):
+        raise TrainingError(
+            "A secure sum needs one question for all sites.",
+            "different questions, as of a strategy that keeps something for each site",
+            "Use e.g. fl.FedAvg() or fl.FedNewton(), or aggregation='plain'.",
+        )
+    return asked[0]
+
+
+class _Sum:
+    """One secure sum, step by step."""
+
+    def __init__(
+        self,
+        coordinator: SecureCoordinator,
+        setting: Setting,
+        query: Query,
+        privacy: RecordDP | None,
+        on_reply: Callable[[Reply], None] | None,
+    ) -> None:
+        self._coordinator, self._setting, self._query = coordinator, setting, query
+        self._privacy, self._on_reply = privacy, on_reply
+        self._refused: FedlabError | None = None
+        self._record = SumRecord(setting=setting, query=type(query).__name__)
+
+    def reply(self) -> Reply:
+        setting, digest = self._setting, self._setting.digest
+        records = self._coordinator.records
+        records.append(self._record)
+        del records[:-16]
+        begin = Advertise(digest=digest, setting=setting, query=self._query, privacy=self._privacy)
+        adverts = {
+            site: reply.answer.advert
+            for site, reply in self._ask(dict.fromkeys(setting.sites, begin)).items()
+            if isinstance(reply.answer, Advertised)
+        }
+        self._enough(adverts)
+        check_present(setting, adverts)
+        check_signed(setting, adverts)
+        self._record.neighbours.update(graph_of(setting, adverts))
+        share = ShareSecrets(digest=digest, adverts=adverts)
+        sealed = {
+            site: reply.answer.sealed
+            for site, reply in self._ask(dict.fromkeys(adverts, share)).items()
+            if isinstance(reply.answer, Shared)
+        }
+        self._enough(sealed)
+        posted: dict[str, Query] = {
+            site: Mask(
+                digest=digest,
+                sealed={s: letters[site] for s, letters in sealed.items() if site in letters},
+            )
+            for site in sealed
+        }
+        answers = self._ask(posted)
+        masked, pattern = self._masked(answers)
+        survivors = tuple(sorted(masked))
+        confirm = Confirm(digest=digest, survivors=survivors)
+        signatures = {
+            site: reply.answer.signature
+            for site, reply in self._ask(dict.fromkeys(survivors, confirm)).items()
+            if isinstance(reply.answer, Confirmed)
+        }
+        self._enough(signatures)
+        survivors_signed(setting, survivors, signatures)
+        final = Open(digest=digest, confirmations=signatures)
+        openings = {
+            site: reply.answer.opening
+            for site, reply in self._ask(dict.fromkeys(signatures, final)).items()
+            if isinstance(reply.answer, Opened)
+        }
+        self._enough(openings)
+        total = open_sum(setting, adverts, frozenset(sealed), masked, openings)
+        weight = sum(map(setting.weight, survivors)) if setting.mean else 1
+        answer = unpack(total, pattern, weight=weight, bits=setting.bits)
+        if not self._query.accepts(answer):
+            raise MessageError(
+                "A sum must have the agreed names and shapes, and values that a sum can have.",
+                f"a sum of {type(self._query).__name__} that has not",
+                "Check that all sites run the same version; one may have sent garbage.",
+                round=setting.round,
+            )
+        rows = sum(answers[site].rows for site in survivors)
+        return Reply(site=TOGETHER, round=setting.round, rows=rows, answer=answer)
+
+    def _ask(self, queries: Mapping[str, Query]) -> dict[str, Reply]:
+        """Replies of the sites that are still there."""
+        coordinator, setting = self._coordinator, self._setting
+        replies = coordinator.carry_steps(setting.run, setting.round, queries, self._on_reply)
+        step = STEPS[_place(next(iter(queries.values())))]
+        for site, reply in replies.items():
+            self._record.bytes.setdefault(site, {})[step] = reply.size
+        there = {site: reply for site, reply in replies.items() if reply.answer is not None}
+        self._record.lost.update(dict.fromkeys(sorted(queries.keys() - there.keys()), step))
+        refusals = (reply.error for reply in replies.values() if reply.error is not None)
+        self._refused = self._refused or next(refusals, None)
+        return there
+
+    def _masked(self, replies: Mapping[str, Reply]) -> tuple[dict[str, Any], Pattern]:
+        answers = {s: r.answer for s, r in replies.items() if isinstance(r.answer, Masked)}
+        self._enough(answers)
+        patterns = [answers[site].pattern for site in sorted(answers)]
+        lengths = {len(answer.values) for answer in answers.values()}
+        if any(pattern != patterns[0] for pattern in patterns) or len(lengths) > 1:
+            raise MessageError(
+                "Answers to one question must have one shape.",
+                f"different shapes of {type(self._query).__name__}",
+                "Check that all sites run the same version.",
+                round=self._setting.round,
+            )
+        self._record.masked.update({s: a.values[:8].copy() for s, a in answers.items()})
+        return {s: a.values.view(np.uint64) for s, a in answers.items()}, patterns[0]
+
+    def _enough(self, there: Mapping[str, object]) -> None:
+        least = max(3, self._setting.threshold if self._setting.degree == 0 else 3)
+        if len(there) < least:
+            why = "" if self._refused is None else f"; the first to leave said: {self._refused}"
+            raise SecureSumError(
+                f"At least {least} of {len(self._setting.sites)} sites must be there to the end.",
+                f"{len(there)}{why}",
+                "Take the step again when more are there; nothing was opened.",
+                round=self._setting.round,
+            )
+
+
+def _place(step: Query) -> int:
+    return [Advertise, ShareSecrets, Mask, Confirm, Open].index(type(step))  # type: ignore[arg-type]
