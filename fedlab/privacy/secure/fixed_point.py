@@ -78,8 +78,8 @@ def read_sum(total: Ring, bits: int) -> Array:
 
 
 def _check(whole: np.ndarray[Any, np.dtype[Any]], n_sites: int) -> None:
-    # As Python's numbers, which compare exactly whatever their kind.
-    if whole.size and max(int(whole.max()), -int(whole.min())) > largest(n_sites):
+    # As Python compares them, which is exact whatever their kind.
+    if whole.size and max(whole.max().item(), -whole.min().item()) > largest(n_sites):
         raise SecureSumError(
             f"Values of {n_sites} sites must add up to less than 2^63 steps.",
             "a value that is larger than its share",

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import msgspec
@@ -102,15 +103,15 @@ class Member:
 
     def advertise(self) -> Advert:
         """Fresh public keys, signed."""
-        self._step("advertise")
-        blank = Advert(
-            seal=self._secrets.seal.public,
-            pad=self._secrets.pad.public,
-            promise=hashlib.sha256(self._secrets.own).digest(),
-            signature=b"",
-        )
-        signature = self._identity.sign(blank.signed(self.setting, self.name))
-        return msgspec.structs.replace(blank, signature=signature)
+        with self._step("advertise"):
+            blank = Advert(
+                seal=self._secrets.seal.public,
+                pad=self._secrets.pad.public,
+                promise=hashlib.sha256(self._secrets.own).digest(),
+                signature=b"",
+            )
+            signature = self._identity.sign(blank.signed(self.setting, self.name))
+            return msgspec.structs.replace(blank, signature=signature)
 
     def share(self, adverts: Mapping[str, Advert]) -> dict[str, bytes]:
         """Shares of both secrets, sealed for each neighbour.
@@ -120,36 +121,36 @@ class Member:
         adverts : mapping of str to Advert
             Of all sites that are still there, this one included.
         """
-        self._step("share")
-        mine = adverts.get(self.name)
-        if mine is None or mine.pad != self._secrets.pad.public:
-            raise SecureSumError(
-                "The keys of a sum must contain the site's own.",
-                "others, or none",
-                "Start the sum again.",
-            )
-        self._adverts = dict(adverts)
-        check_present(self.setting, self._adverts)
-        self._graph = graph_of(self.setting, self._adverts)
-        self._near = self._graph[self.name]
-        check_signed(self.setting, {site: self._adverts[site] for site in self._near})
-        holders = [self.name, *self._near]
-        places = [self.setting.place(site) for site in holders]
-        pads = shamir.split(self._secrets.pad.secret, places, self.setting.threshold)
-        own = shamir.split(self._secrets.own, places, self.setting.threshold)
-        given = {
-            site: Shares(pads[place], own[place])
-            for site, place in zip(holders, places, strict=True)
-        }
-        self._held = {self.name: given[self.name]}
-        return {
-            site: seal(
-                self._seal_key(self.name, site, site),
-                self.setting.use("shares", self.name, site),
-                encode(given[site]),
-            )
-            for site in self._near
-        }
+        with self._step("share"):
+            mine = adverts.get(self.name)
+            if mine is None or mine.pad != self._secrets.pad.public:
+                raise SecureSumError(
+                    "The keys of a sum must contain the site's own.",
+                    "others, or none",
+                    "Start the sum again.",
+                )
+            self._adverts = dict(adverts)
+            check_present(self.setting, self._adverts)
+            self._graph = graph_of(self.setting, self._adverts)
+            self._near = self._graph[self.name]
+            check_signed(self.setting, {site: self._adverts[site] for site in self._near})
+            holders = [self.name, *self._near]
+            places = [self.setting.place(site) for site in holders]
+            pads = shamir.split(self._secrets.pad.secret, places, self.setting.threshold)
+            own = shamir.split(self._secrets.own, places, self.setting.threshold)
+            given = {
+                site: Shares(pads[place], own[place])
+                for site, place in zip(holders, places, strict=True)
+            }
+            self._held = {self.name: given[self.name]}
+            return {
+                site: seal(
+                    self._seal_key(self.name, site, site),
+                    self.setting.use("shares", self.name, site),
+                    encode(given[site]),
+                )
+                for site in self._near
+            }
 
     def mask(self, values: Ring, sealed: Mapping[str, bytes]) -> Ring:
         """`values` under all masks.
@@ -160,27 +161,27 @@ class Member:
         sealed : mapping of str to bytes
             What each neighbour that is still there sealed for this site.
         """
-        self._step("mask")
-        strangers = set(sealed) - set(self._near)
-        if strangers or len(sealed) + 1 < self.setting.threshold:
-            raise SecureSumError(
-                f"Shares must come from neighbours, {self.setting.threshold - 1} at least.",
-                f"{len(strangers)} from others, {len(sealed) - len(strangers)} from neighbours",
-                "Ask again when more sites are there.",
-            )
-        for site in sorted(sealed):
-            text = open_sealed(
-                self._seal_key(site, self.name, site),
-                self.setting.use("shares", site, self.name),
-                sealed[site],
-            )
-            self._held[site] = decode(text, Shares)
-        hidden = values.copy()
-        add_pad(hidden, own_pad(self.setting, self._secrets.own))
-        for site in sorted(sealed):
-            key = self._secrets.pad.agree(self._adverts[site].pad, self.setting.use("pad"))
-            add_pad(hidden, key, subtract=self.name > site)
-        return hidden
+        with self._step("mask"):
+            strangers = set(sealed) - set(self._near)
+            if strangers or len(sealed) + 1 < self.setting.threshold:
+                raise SecureSumError(
+                    f"Shares must come from neighbours, {self.setting.threshold - 1} at least.",
+                    f"{len(strangers)} from others, {len(sealed) - len(strangers)} from neighbours",
+                    "Ask again when more sites are there.",
+                )
+            for site in sorted(sealed):
+                text = open_sealed(
+                    self._seal_key(site, self.name, site),
+                    self.setting.use("shares", site, self.name),
+                    sealed[site],
+                )
+                self._held[site] = decode(text, Shares)
+            hidden = values.copy()
+            add_pad(hidden, own_pad(self.setting, self._secrets.own))
+            for site in sorted(sealed):
+                key = self._secrets.pad.agree(self._adverts[site].pad, self.setting.use("pad"))
+                add_pad(hidden, key, subtract=self.name > site)
+            return hidden
 
     def confirm(self, survivors: tuple[str, ...]) -> bytes:
         """Signature under the list of sites whose values are in the sum.
@@ -190,21 +191,21 @@ class Member:
         survivors : tuple of str
             Sorted; a list on which a sum of few sites could be opened is not signed.
         """
-        self._step("confirm")
-        listed = list(survivors) == sorted(set(survivors)) and self.name in survivors
-        known = set(survivors) <= set(self._adverts)
-        mine = [site for site in survivors if site in self._held]
-        enough = len(survivors) >= LEAST_SITES and len(mine) >= self.setting.threshold
-        tied = known and connected(survivors, self._graph)
-        if not (listed and enough and tied):
-            raise SecureSumError(
-                f"A sum is opened over at least {LEAST_SITES} sites that masks tie together, "
-                f"{self.setting.threshold} of them holders of this site's secrets.",
-                f"a list of {len(survivors)} with {len(mine)} holders",
-                "Ask again when more sites are there; nothing was opened.",
-            )
-        self._survivors = survivors
-        return self._identity.sign(self.setting.use("survivors", *survivors))
+        with self._step("confirm"):
+            listed = list(survivors) == sorted(set(survivors)) and self.name in survivors
+            known = set(survivors) <= set(self._adverts)
+            mine = [site for site in survivors if site in self._held]
+            enough = len(survivors) >= LEAST_SITES and len(mine) >= self.setting.threshold
+            tied = known and connected(survivors, self._graph)
+            if not (listed and enough and tied):
+                raise SecureSumError(
+                    f"A sum is opened over at least {LEAST_SITES} sites that masks tie together, "
+                    f"{self.setting.threshold} of them holders of this site's secrets.",
+                    f"a list of {len(survivors)} with {len(mine)} holders",
+                    "Ask again when more sites are there; nothing was opened.",
+                )
+            self._survivors = survivors
+            return self._identity.sign(self.setting.use("survivors", *survivors))
 
     def open(self, confirmations: Mapping[str, bytes]) -> Opening:
         """Shares by which the sum over the confirmed survivors can be opened, and nothing else.
@@ -214,26 +215,28 @@ class Member:
         confirmations : mapping of str to bytes
             Signatures of survivors under the same list.
         """
-        self._step("open")
-        near = {site: name for site, name in confirmations.items() if site in self._held}
-        survivors_signed(self.setting, self._survivors, near)
-        if len(near) < self.setting.threshold:
-            raise SecureSumError(
-                f"At least {self.setting.threshold} holders must have confirmed the survivors.",
-                f"{len(near)}",
-                "Ask again when more sites are there; nothing was opened.",
+        with self._step("open"):
+            near = {site: name for site, name in confirmations.items() if site in self._held}
+            survivors_signed(self.setting, self._survivors, near)
+            if len(near) < self.setting.threshold:
+                raise SecureSumError(
+                    f"At least {self.setting.threshold} holders must have confirmed the survivors.",
+                    f"{len(near)}",
+                    "Ask again when more sites are there; nothing was opened.",
+                )
+            there = set(self._survivors)
+            return Opening(
+                pads={site: s.pad for site, s in self._held.items() if site not in there},
+                own={site: s.own for site, s in self._held.items() if site in there},
             )
-        there = set(self._survivors)
-        return Opening(
-            pads={site: s.pad for site, s in self._held.items() if site not in there},
-            own={site: s.own for site, s in self._held.items() if site in there},
-        )
 
     def _seal_key(self, sender: str, receiver: str, other: str) -> bytes:
         use = self.setting.use("seal", sender, receiver)
         return self._secrets.seal.agree(self._adverts[other].seal, use)
 
-    def _step(self, name: str) -> None:
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        # Until it is done well, no step comes next.
         here, self._next = self._next, len(STEPS)
         if here >= len(STEPS) or STEPS[here] != name:
             raise SecureSumError(
@@ -241,6 +244,7 @@ class Member:
                 f"{name} {'again' if name in STEPS[:here] else 'too early'}",
                 "Start the sum again.",
             )
+        yield
         self._next = here + 1
 
 

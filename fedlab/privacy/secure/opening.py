@@ -12,7 +12,7 @@ from fedlab.privacy.secure import shamir
 from fedlab.privacy.secure.agreement import KeyPair
 from fedlab.privacy.secure.member import Opening, own_pad
 from fedlab.privacy.secure.pads import Ring, add_pad
-from fedlab.privacy.secure.setting import Advert, Setting, graph_of
+from fedlab.privacy.secure.setting import LEAST_SITES, Advert, Setting, graph_of
 
 __all__ = ["open_sum"]
 
@@ -41,6 +41,12 @@ def open_sum(
     SecureSumError
         When too few shares came, or one was wrong.
     """
+    if len(masked) < LEAST_SITES:
+        raise SecureSumError(
+            f"A sum is opened over at least {LEAST_SITES} sites.",
+            f"{len(masked)}",
+            "Ask again when more sites are there; nothing was opened.",
+        )
     graph = graph_of(setting, dict(adverts))
     total: Ring = np.sum([masked[site] for site in sorted(masked)], axis=0, dtype=np.uint64)
     for site in sorted(masked):

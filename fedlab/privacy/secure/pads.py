@@ -1,4 +1,4 @@
-"""Pads: as many numbers modulo 2^64 as there are values, from a key, by AES-256 in counter mode."""
+"""Pads: as many numbers modulo 2^64 as there are values, from a key, by AES-256 counter mode."""
 
 from __future__ import annotations
 

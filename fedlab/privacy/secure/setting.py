@@ -1,4 +1,4 @@
-"""What all sites of a secure sum must agree on to the bit, and the floors below which none goes."""
+"""What all sites of a secure sum must agree on to the bit, and the floors that none goes below."""
 
 from __future__ import annotations
 

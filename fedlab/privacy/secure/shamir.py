@@ -119,6 +119,6 @@ def _check_places(places: Sequence[int]) -> None:
     if len(set(places)) < len(places) or not all(0 < place < PRIME for place in places):
         raise SecureSumError(
             "Each holder of a share has a place of its own, from 1.",
-            "place 0, or two holders at one place" if places else "no holder",
+            "place 0, or two holders at one place",
             "Number the holders from 1.",
         )
