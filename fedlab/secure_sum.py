@@ -199,6 +199,12 @@ def _one_question(queries: Mapping[str, Query]) -> Query:
             "different questions, as of a strategy that keeps something for each site",
             "Use e.g. fl.FedAvg() or fl.FedNewton(), or aggregation='plain'.",
         )
+    if not asked[0].adds:
+        raise TrainingError(
+            "A secure sum needs answers that add up.",
+            f"{type(asked[0]).__name__}, whose answers are values of rows",
+            "Agree on a grid of times, e.g. fl.CoxRegression(grid=...).",
+        )
     return asked[0]
 
 

@@ -66,7 +66,7 @@ class Cohort:
         sealed = {name: members[name].share(adverts) for name in there(adverts, 1)}
         masked = {
             name: members[name].mask(
-                self.values[name],
+                self.values[name].copy(),
                 {s: letters[name] for s, letters in sealed.items() if name in letters},
             )
             for name in there(sealed, 2)
@@ -172,7 +172,7 @@ def through(cohort: Cohort, step: str) -> dict[str, Any]:
     if step == "mask":
         return said
     said["masked"] = {
-        name: each.mask(cohort.values[name], said["letters"][name])
+        name: each.mask(cohort.values[name].copy(), said["letters"][name])
         for name, each in members.items()
     }
     if step == "confirm":

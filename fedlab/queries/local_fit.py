@@ -20,6 +20,7 @@ from fedlab.core.model import Differentiable
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.space import Space, Target
 from fedlab.privacy import RecordDP, Releases
+from fedlab.privacy.clipping import clipped_sum
 from fedlab.queries.query import Answer, Context, Query, Rows
 
 __all__ = ["LocalFit", "Update", "count_steps"]
@@ -119,12 +120,7 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     def _hidden_sum(
         self, at: Parameters, x: Array, y: Target, context: Context, privacy: RecordDP
     ) -> Parameters:
-        gradients = self.model.row_gradients(at, x, y)
-        # A gradient too long to square has infinite length, and is clipped to nothing.
-        with np.errstate(over="ignore"):
-            norms = np.linalg.norm(gradients, axis=1, keepdims=True)
-        factors = np.minimum(1.0, privacy.clipping_norm / np.maximum(norms, 1e-300))
-        total: Array = (gradients * factors).sum(axis=0)
+        total = clipped_sum(self.model.row_gradients(at, x, y), privacy.clipping_norm)
         return at.like(context.release(total, sensitivity=privacy.clipping_norm))
 
     def _batches(self, n_rows: int, context: Context, use: str = "batches") -> Iterator[Indices]:

@@ -165,6 +165,8 @@ class Query(Open):
         Whose rows it reads.
     reads_rows : bool
         False for what a site tells without looking at any row.
+    adds : bool
+        Whether answers of sites mean something when they are added up.
     """
 
     __slots__ = ()
@@ -172,6 +174,7 @@ class Query(Open):
     purpose: ClassVar[str] = "training"
     split: Split = "train"
     reads_rows: ClassVar[bool] = True
+    adds: ClassVar[bool] = True
 
     @abstractmethod
     def compute(self, rows: Rows, context: Context) -> Answer:

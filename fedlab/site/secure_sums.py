@@ -191,7 +191,9 @@ class SecureSums:
             for site, identity in zip(setting.sites, setting.identities, strict=True):
                 expected = self._policy.peers.get(site) or known.get(site)
                 if expected is None:
-                    connection.execute("INSERT INTO peers VALUES (?, ?)", (site, identity.hex()))
+                    connection.execute(
+                        "INSERT INTO peers (site, identity) VALUES (?, ?)", (site, identity.hex())
+                    )
                 elif expected != identity.hex():
                     raise SecureSumError(
                         "A peer must have the identity it is known by.",

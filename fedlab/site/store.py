@@ -7,46 +7,34 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from fedlab.errors import DataError
+from fedlab.privacy.secure.signatures import Identity
+from fedlab.queries.audit_head import AuditHead, head_text
+from fedlab.site.identity import keep_identity
+from fedlab.site.records import (
+    GUARDED,
+    RECORDS,
+    SCHEMA,
+    VERSION,
+    entry_hash,
+    guards_of,
+    link_of,
+)
 
-__all__ = ["Store"]
+__all__ = ["INTERVAL", "Store"]
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS owner (site TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS spend (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    time TEXT NOT NULL, run TEXT NOT NULL, round INTEGER NOT NULL, query TEXT NOT NULL,
-    purpose TEXT NOT NULL,
-    noise_multiplier REAL, sampling_rate REAL, count INTEGER NOT NULL, noise TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS audit (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    time TEXT NOT NULL, run TEXT NOT NULL, round INTEGER NOT NULL, query TEXT NOT NULL,
-    purpose TEXT NOT NULL, outcome TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS peers (site TEXT PRIMARY KEY, identity TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS sums (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    run TEXT NOT NULL, round INTEGER NOT NULL, question TEXT NOT NULL, survivors TEXT NOT NULL
-);
-"""
-GROWS = """
-CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table}
-WHEN EXISTS (SELECT 1 FROM {table} WHERE rowid = NEW.rowid)
-BEGIN SELECT RAISE(ABORT, 'records of a site only grow'); END;
-CREATE TRIGGER IF NOT EXISTS {table}_no_update BEFORE UPDATE ON {table}
-BEGIN SELECT RAISE(ABORT, 'records of a site only grow'); END;
-CREATE TRIGGER IF NOT EXISTS {table}_no_delete BEFORE DELETE ON {table}
-BEGIN SELECT RAISE(ABORT, 'records of a site only grow'); END;
-"""
+INTERVAL = 256
+"""Every so many entries a signed head is kept beside them."""
 
 
 class Store:
     """One connection to a site's records, safe to use from several threads and processes.
+
+    Every row that is added becomes an entry of one chain, in the same transaction.
 
     Parameters
     ----------
@@ -54,6 +42,11 @@ class Store:
         The site's folder, made when missing; None keeps the records in memory.
     site : str
         A home belongs to one site; another name is refused.
+
+    Attributes
+    ----------
+    identity : Identity
+        What the site signs with: the key in its home, or a fresh one.
 
     Raises
     ------
@@ -63,6 +56,7 @@ class Store:
 
     def __init__(self, home: Path | None, site: str) -> None:
         self._lock = threading.RLock()
+        self._site, self._signed = site, 0
         try:
             if home is not None:
                 home.mkdir(parents=True, exist_ok=True)
@@ -72,6 +66,7 @@ class Store:
                 isolation_level=None,
                 check_same_thread=False,
             )
+            self.identity = Identity.fresh() if home is None else keep_identity(home, site)
             self._prepare(site)
         except (OSError, sqlite3.Error) as error:
             raise DataError(
@@ -82,15 +77,16 @@ class Store:
             ) from None
 
     def _prepare(self, site: str) -> None:
+        connection = self._connection
         # A debit must be on the disk before an answer leaves, also when the power fails.
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.executescript(SCHEMA)
-        for table in ("owner", "spend", "audit", "peers", "sums"):
-            self._connection.executescript(GROWS.format(table=table))
-        with self.transaction() as connection:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.create_function("entry_hash", -1, entry_hash, deterministic=True)
+        self._lay_out(site)
+        connection.executescript("".join(map(link_of, RECORDS)))
+        with self.transaction():
             owner = connection.execute("SELECT site FROM owner").fetchone()
             if owner is None:
-                connection.execute("INSERT INTO owner VALUES (?)", (site,))
+                connection.execute("INSERT INTO owner (site) VALUES (?)", (site,))
             elif owner[0] != site:
                 raise DataError(
                     "A home belongs to one site.",
@@ -99,6 +95,25 @@ class Store:
                     site=site,
                 )
 
+    def _lay_out(self, site: str) -> None:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.execute("COMMIT")
+        if tables and version != VERSION:
+            raise DataError(
+                f"Records must have layout {VERSION}.",
+                f"layout {version}",
+                "Open them with the version of fedlab that wrote them, or pass another home.",
+                site=site,
+            )
+        guards = "".join(map(guards_of, GUARDED))
+        # Whole or not at all: a site killed here begins anew.
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {SCHEMA} {guards} PRAGMA user_version = {VERSION}; COMMIT;"
+        )
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Read and write as one step that no other request can come between."""
@@ -106,10 +121,43 @@ class Store:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._sign_heads()
             except BaseException:
+                self._signed = 0
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+
+    def _sign_heads(self) -> None:
+        """Keep a signed head at the first entry and at every `INTERVAL`-th."""
+        (last,) = self._connection.execute("SELECT max(sequence) FROM chain").fetchone()
+        if last is None or 0 < self._signed and last < self._signed + INTERVAL:
+            return
+        for sequence, digest in self._connection.execute(
+            "SELECT sequence, hash FROM chain WHERE sequence > ? AND (sequence = 1 OR"
+            " sequence % ? = 0) AND sequence NOT IN (SELECT sequence FROM heads)",
+            (self._signed, INTERVAL),
+        ).fetchall():
+            signature = self.identity.sign(head_text(self._site, sequence, digest))
+            self._connection.execute(
+                "INSERT INTO heads VALUES (?, ?, ?, ?)",
+                (sequence, digest, self.identity.public, signature),
+            )
+        self._signed = max(1, last // INTERVAL * INTERVAL)
+
+    @property
+    def head(self) -> AuditHead:
+        """The last entry of the chain, signed."""
+        ((sequence, digest),) = self.read(
+            "SELECT sequence, hash FROM chain ORDER BY sequence DESC LIMIT 1"
+        )
+        return AuditHead(
+            site=self._site,
+            sequence=sequence,
+            hash=digest,
+            identity=self.identity.public,
+            signature=self.identity.sign(head_text(self._site, sequence, digest)),
+        )
 
     def table(self, name: Literal["spend", "audit"]) -> pd.DataFrame:
         """One of the growing tables, oldest row first."""
@@ -121,7 +169,7 @@ class Store:
             cursor = self._connection.execute(statements[name])
             return pd.DataFrame(cursor.fetchall(), columns=[c[0] for c in cursor.description])
 
-    def read(self, query: str, *values: object) -> list[tuple[object, ...]]:
+    def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of a query that changes nothing."""
         with self._lock:
             return self._connection.execute(query, values).fetchall()

@@ -119,6 +119,25 @@ class Averaging(Strategy, msgspec.Struct, frozen=True, kw_only=True):
         random = generator(problem.seed, state.round + 1, "sites")
         return sorted(random.choice(sites, wanted, replace=False).tolist())
 
+    def joins(self) -> Literal["sum", "mean"]:
+        """The weighted mean is all it needs, unless a robust rule looks at each update.
+
+        Raises
+        ------
+        TrainingError
+            When one does, or the strategy keeps something for each site.
+        """
+        if type(self).combine is not Averaging.combine:
+            return Strategy.joins(self)
+        if not isinstance(self.aggregator, Mean):
+            raise TrainingError(
+                "A robust rule looks at each site's update, which a secure sum hides.",
+                f"aggregator=fl.{type(self.aggregator).__name__}(...)",
+                "Leave the aggregator out; what a secure sum hides it cannot defend. Bounds on "
+                "updates that sites enforce remain, as under fl.RecordDP.",
+            )
+        return "mean"
+
     def direction(self, answer: Answer) -> Parameters:
         """The change that local training made."""
         if not isinstance(answer, Update):

@@ -168,6 +168,10 @@ class FedBoost(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         """The state without the sums of the nodes that were split last."""
         return State(state.round, state.parameters, Parameters(_without_sums(state.carried)))
 
+    def joins(self) -> Literal["sum", "mean"]:
+        """Sums are all it needs."""
+        return "sum"
+
     def direction(self, answer: Answer) -> Parameters:
         """The site's sums over cells: of gradients, and of hessians packed with rows."""
         if isinstance(answer, Histogram):

@@ -220,6 +220,10 @@ class FedForest(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         carried = {**state.carried, "open": waiting, "phase": np.array(float(phase))}
         return State(state.round + 1, Parameters(table), Parameters(carried))
 
+    def joins(self) -> Literal["sum", "mean"]:
+        """Sums are all it needs."""
+        return "sum"
+
     def direction(self, answer: Answer) -> Parameters:
         """What the site counted, added up over cells: its rows by class, or their sums."""
         if isinstance(answer, Histogram):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -41,6 +42,10 @@ class FedSums(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
             total = total + part
         solved = _summed(problem).solve(state.parameters, total)
         return State(state.round + 1, solved, state.carried)
+
+    def joins(self) -> Literal["sum", "mean"]:
+        """Sums are all it needs."""
+        return "sum"
 
     def direction(self, answer: Answer) -> Parameters:
         """The site's sums."""

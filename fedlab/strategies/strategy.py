@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -127,6 +127,20 @@ class Strategy(Open):
     @abstractmethod
     def direction(self, answer: Answer) -> Parameters:
         """The way in which one site's answer pulls the parameters."""
+
+    def joins(self) -> Literal["sum", "mean"]:
+        """Whether it needs no more than the sum of the answers, or their mean by `weights`.
+
+        Raises
+        ------
+        TrainingError
+            When it needs each site's own answer, which a secure sum hides.
+        """
+        raise TrainingError(
+            "A secure sum hides what each site sent.",
+            f"{type(self).__name__}, which needs it",
+            "Use e.g. fl.FedAvg() or fl.FedNewton(), or aggregation='plain'.",
+        )
 
     def tolerates(self, problem: Problem, state: State) -> int:
         """From how many sites of the coming round garbage may come without spoiling it."""

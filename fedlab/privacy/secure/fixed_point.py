@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -47,16 +48,11 @@ def quantise(values: Array, bits: int, n_sites: int) -> Ring:
     >>> read_sum(quantise(np.array([1.5, -2.2]), 1, n_sites=3), 1)
     array([ 1.5, -2. ])
     """
-    if not np.isfinite(values).all():
-        raise SecureSumError(
-            "Only finite values can be summed.",
-            "NaN or infinity",
-            "Lower the learning rate, or check the data.",
-        )
     # Scaling by a power of two is exact, so that overflow is seen before anything is rounded.
-    with np.errstate(over="ignore"):
-        scaled = np.rint(np.ldexp(values, bits))
-    _check(scaled, n_sites)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = np.multiply(values, 2.0**bits, dtype=np.float64)
+        np.rint(scaled, out=scaled)
+        _check(scaled, n_sites, lambda: bool(np.isfinite(values).all()))
     return scaled.astype(np.int64).view(np.uint64)
 
 
@@ -68,7 +64,7 @@ def count(values: np.ndarray[Any, np.dtype[np.int64]], n_sites: int) -> Ring:
     SecureSumError
         When a sum of such values might overflow.
     """
-    _check(values, n_sites)
+    _check(values, n_sites, lambda: True)
     return values.view(np.uint64).copy()
 
 
@@ -77,11 +73,21 @@ def read_sum(total: Ring, bits: int) -> Array:
     return np.ldexp(total.view(np.int64).astype(np.float64), -bits)
 
 
-def _check(whole: np.ndarray[Any, np.dtype[Any]], n_sites: int) -> None:
-    # As Python compares them, which is exact whatever their kind.
-    if whole.size and max(whole.max().item(), -whole.min().item()) > largest(n_sites):
+def _check(whole: np.ndarray[Any, np.dtype[Any]], n_sites: int, finite: Callable[[], bool]) -> None:
+    if not whole.size:
+        return
+    # Both are NaN where any value is. Python compares them exactly, whatever their kind.
+    top, bottom = whole.max().item(), whole.min().item()
+    if max(top, -bottom) <= largest(n_sites):
+        return
+    if not finite():
         raise SecureSumError(
-            f"Values of {n_sites} sites must add up to less than 2^63 steps.",
-            "a value that is larger than its share",
-            "Use fewer digits, e.g. fl.SecureSum(bits=20), or scale the target.",
+            "Only finite values can be summed.",
+            "NaN or infinity",
+            "Lower the learning rate, or check the data.",
         )
+    raise SecureSumError(
+        f"Values of {n_sites} sites must add up to less than 2^63 steps.",
+        "a value that is larger than its share",
+        "Use fewer digits, e.g. fl.SecureSum(bits=20), or scale the target.",
+    )

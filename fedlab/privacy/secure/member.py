@@ -153,11 +153,12 @@ class Member:
             }
 
     def mask(self, values: Ring, sealed: Mapping[str, bytes]) -> Ring:
-        """`values` under all masks.
+        """`values` under all masks, in place.
 
         Parameters
         ----------
         values : ndarray of shape (n_values,)
+            The caller's to give away: nothing unmasked is left behind.
         sealed : mapping of str to bytes
             What each neighbour that is still there sealed for this site.
         """
@@ -176,7 +177,7 @@ class Member:
                     sealed[site],
                 )
                 self._held[site] = decode(text, Shares)
-            hidden = values.copy()
+            hidden = values
             add_pad(hidden, own_pad(self.setting, self._secrets.own))
             for site in sorted(sealed):
                 key = self._secrets.pad.agree(self._adverts[site].pad, self.setting.use("pad"))

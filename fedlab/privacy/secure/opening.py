@@ -48,7 +48,9 @@ def open_sum(
             "Ask again when more sites are there; nothing was opened.",
         )
     graph = graph_of(setting, dict(adverts))
-    total: Ring = np.sum([masked[site] for site in sorted(masked)], axis=0, dtype=np.uint64)
+    total: Ring = np.zeros_like(next(iter(masked.values())))
+    for values in masked.values():
+        total += values
     for site in sorted(masked):
         seed = _recover(setting, {s: o.own for s, o in openings.items()}, site)
         if hashlib.sha256(seed).digest() != adverts[site].promise:
