@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from fedlab.core.wire import decode, encode
 from fedlab.displays.tables import to_html
 from fedlab.errors import MessageError, SaveFileError
 from fedlab.queries.audit_head import AuditHead, ReadAuditHead
+from fedlab.saves import write_whole
 from fedlab.site.verifying import Fault, check_records, explained
 
 if TYPE_CHECKING:
@@ -118,15 +117,46 @@ def verify(
     return Verification(site, entries, tuple(faults), len(kept))
 
 
-def heads(federation: Federation) -> dict[str, AuditHead]:
+def heads(
+    federation: Federation, since: Mapping[str, AuditHead] | None = None
+) -> dict[str, AuditHead]:
     """Ask every site where its records stand; no row is read.
+
+    Parameters
+    ----------
+    federation : Federation
+    since : dict of str to AuditHead, optional
+        Heads of an earlier day. Each site is asked for the same entry again, which shows, without
+        its file, records that were rolled back or rebuilt since.
 
     Returns
     -------
     dict of str to AuditHead
         Keep them with `save_heads`, elsewhere than at the sites.
+
+    Raises
+    ------
+    MessageError
+        When a site's records are not those that an earlier head stands for.
     """
-    asked = dict.fromkeys(federation.sites, ReadAuditHead())
+    before = {site: head for site, head in (since or {}).items() if site in federation.sites}
+    again = _ask(federation, {site: head.sequence for site, head in before.items()})
+    for site, head in sorted(before.items()):
+        then = again.get(site)
+        if then is None or (then.hash, then.identity) != (head.hash, head.identity):
+            raise MessageError(
+                "A site's records only grow.",
+                f"another entry {head.sequence} than the one whose head was kept",
+                "Ask its data owner; they were rolled back, rebuilt, or belong to another key.",
+                site=site,
+            )
+    return _ask(federation, dict.fromkeys(federation.sites, 0))
+
+
+def _ask(federation: Federation, entries: Mapping[str, int]) -> dict[str, AuditHead]:
+    if not entries:
+        return {}
+    asked = {site: ReadAuditHead(at) for site, at in entries.items()}
     replies = federation.coordinator.ask("audit", 0, asked)
     answers = {site: reply.answer for site, reply in replies.items()}
     return {site: a for site, a in answers.items() if isinstance(a, AuditHead) and a.site == site}
@@ -134,17 +164,7 @@ def heads(federation: Federation) -> dict[str, AuditHead]:
 
 def save_heads(path: str | Path, heads: Mapping[str, AuditHead]) -> None:
     """Write heads to a file, whole or not at all."""
-    path = Path(path)
-    handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(encode(dict(heads)))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+    write_whole(Path(path), encode(dict(heads)))
 
 
 def read_heads(path: str | Path) -> dict[str, AuditHead]:

@@ -24,7 +24,8 @@ class Coordinator:
     connection : Connection
     seed : int
     declared : dict of (str, str) to int
-        Rows of each site and split, as the site declared them; replies must say the same.
+        Rows of each site and split, as the site declared them. A reply may come from fewer, since
+        patients may withdraw, never from more.
     """
 
     connection: Connection
@@ -122,11 +123,11 @@ class Coordinator:
             fits = fits and (steps or (request.privacy is None) == (reply.charge is None))
             if query.reads_rows:
                 rows = self.declared.get((request.site, query.split), reply.rows)
-                fits = fits and reply.rows == rows > 0
+                fits = fits and 0 < reply.rows <= rows
         if not fits:
             raise MessageError(
-                "A reply must come from the site and round that were asked, with the declared "
-                "number of rows, and finite values of the agreed names and shapes.",
+                "A reply must come from the site and round that were asked, from no more than the "
+                "declared number of rows, with finite values of the agreed names and shapes.",
                 f"a reply to {type(query).__name__} that does not",
                 "Lower the learning rate if values overflowed; otherwise check the site's version.",
                 site=request.site,

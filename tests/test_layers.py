@@ -1,7 +1,7 @@
 """Imports go down the list of layers, and never round in a circle.
 
-Displays sit below the verbs: a figure takes computed arrays and calls no verb, while each verb's
-result offers ``.plot()`` and so imports its figure.
+Displays sit right above the core: a figure takes computed arrays and asks nobody, while each result
+offers ``.plot()`` and so imports its figure.
 """
 
 import ast
@@ -18,14 +18,15 @@ ROOT = Path(__file__).parents[1]
 # Top to bottom; the second entry is one layer, the analyst's verbs.
 LAYERS = (
     "widgets",
-    "comparison coordinator contributions datasets evaluation export federation history"
-    " inference partitioning pooled preprocessing rounds saves spend survival training",
-    "displays",
+    "attacks audit comparison coordinator contributions datasets evaluation export federation"
+    " history inference partitioning pooled preprocessing rounds saves scan spend survival"
+    " training",
     "engines",
     "strategies",
     "site",
     "queries",
     "privacy",
+    "displays",
     "core",
     "errors",
 )

@@ -1,4 +1,4 @@
-"""Membership inference: whose rows was this model trained on?
+"""Membership inference: which rows a model was trained on.
 
 Carlini, Chien, Nasr, Song, Terzis and Tramèr 2022, "Membership inference attacks from first
 principles", IEEE Symposium on Security and Privacy, arXiv 2112.03570: the likelihood-ratio attack
@@ -20,6 +20,7 @@ from fedlab.attacks.result import AttackResult
 from fedlab.attacks.roc import Flags, area, curve, rates_at
 from fedlab.core.parameters import Array
 from fedlab.core.seeds import generator
+from fedlab.partitioning import text_as_categories
 from fedlab.strategies.checks import whole
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class MembershipInference(AttackResult):
     @property
     def auc(self) -> float:
         """Area under the ROC curve; 0.5 is guessing."""
-        return float(self.frame.loc["AUC", "estimate"])
+        return float(self.frame["estimate"]["AUC"])
 
     def plot(self) -> go.Figure:
         """The ROC curve on logarithmic axes, so that the low rates can be seen."""
@@ -120,7 +121,7 @@ def membership_inference(
     whole("n_shadows", n_shadows, least=2)
     halves = _halves(len(frame), n_shadows + n_shadows % 2, seed)
     members = generator(seed, "members").permutation(len(frame)) < len(frame) // 2
-    frame = frame.reset_index(drop=True)
+    frame = text_as_categories(frame).reset_index(drop=True)
     features, labels = frame.drop(columns=target), frame[target]
     outputs = []
     for number, inside in enumerate([members, *halves]):

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from fedlab.errors import PrivacyError
-from fedlab.privacy.events import Event, Mechanism, Neighbours, Promise, RecordDP, Releases
+from fedlab.privacy.events import Event, Mechanism, Neighbours, Promise, Releases
 
 MOST_NOISE = 1e4
 # Loss distributions grow with ε until they take half a minute; Rényi DP then errs to more noise.
@@ -167,6 +167,7 @@ def calibrate(privacy: Promise, releases: Releases, *, mechanism: Mechanism = "g
 
     Examples
     --------
+    >>> from fedlab.privacy import RecordDP
     >>> z = calibrate(RecordDP(epsilon=2.0, delta=1e-5, rounds=30), Releases(count=1))
     >>> round(z, 2)
     10.92

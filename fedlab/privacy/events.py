@@ -68,7 +68,7 @@ class Event(msgspec.Struct, frozen=True):
             )
 
 
-class RecordDP(msgspec.Struct, frozen=True, kw_only=True):
+class RecordDP(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Record-level (ε, δ)-differential privacy of a number of rounds, kept by each site.
 
     Each site clips every row's gradient to `clipping_norm`, adds Gaussian noise of its own, and

@@ -66,10 +66,18 @@ def head_text(site: str, sequence: int, digest: bytes) -> bytes:
 
 
 class ReadAuditHead(Query, msgspec.Struct, frozen=True, tag=True):
-    """Where the site's records stand; answered by the door itself."""
+    """Where the site's records stand; answered by the door itself.
+
+    Attributes
+    ----------
+    at : int
+        Number of an earlier entry, to see whether it is still what it was; 0 for the last.
+    """
 
     purpose: ClassVar[str] = "audit"
     reads_rows: ClassVar[bool] = False
+
+    at: int = 0
 
     def compute(self, rows: Rows, context: Context) -> Answer:
         """Not computed from rows."""

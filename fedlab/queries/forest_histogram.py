@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -98,6 +99,12 @@ def _weights(
 class ForestHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """What arrives at the open nodes of a forest, by bin of the features each node looks at.
 
+    Under privacy, with classes and without a bootstrap, a row arrives at no more than one open
+    node of each tree, and adds 1 to one cell of each feature this node looks at. The sensitivity
+    of all cells is the root of the sum over trees of the most features that one of its open nodes
+    looks at. Noisy counts are rounded, and none is below 0. A bootstrap lets a row count up to 255
+    times, and a target of numbers has no bound, so neither is answered under privacy.
+
     Attributes
     ----------
     bins : Bins
@@ -160,11 +167,19 @@ class ForestHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True
         if self.reads == "classes":
             counts = np.zeros(n_cells * channels, dtype=np.int32)
             filling.fill_classes(position, weights, binned.y, *asked, channels, counts)
-            return _histogram(counts.reshape(n_cells, channels), offset, widths, self.begin)
+            cells = counts.reshape(n_cells, channels)
+            if context.privacy is not None:
+                noisy = context.release(cells.astype(np.float64), self._sensitivity())
+                cells = np.maximum(np.rint(noisy), 0.0).astype(np.int64)
+            return _histogram(cells, offset, widths, self.begin)
         value, square = scaled_target(binned.y, self.center, self.half)
         sums = np.zeros(n_cells * channels, dtype=np.int64)
         filling.fill_numbers(position, weights, value, square, *asked, sums)
         return _histogram(sums.reshape(n_cells, channels), offset, widths, self.begin)
+
+    def _sensitivity(self) -> float:
+        looked_at = np.diff(self.begin)
+        return math.sqrt(sum(looked_at[self.tree == tree].max() for tree in np.unique(self.tree)))
 
     def _require(self) -> None:
         n_features, steps = self.bins.n_features, np.diff(self.begin)
@@ -183,8 +198,8 @@ class ForestHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True
         )
 
     def releases(self, n_rows: int) -> Releases | None:
-        """Exact counts; no noise is offered."""
-        return None
+        """One noisy histogram of classes; none with a bootstrap or a target of numbers."""
+        return Releases(1) if self.reads == "classes" and self.bootstrap is None else None
 
     def accepts(self, answer: Answer) -> bool:
         """Whole numbers of the asked shape, with no negative count of rows."""

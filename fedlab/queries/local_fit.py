@@ -21,6 +21,7 @@ from fedlab.core.parameters import Array, Parameters
 from fedlab.core.space import Space, Target
 from fedlab.privacy import RecordDP, Releases
 from fedlab.privacy.clipping import clipped_sum
+from fedlab.privacy.sampling import count_steps, releases_of_steps
 from fedlab.queries.query import Answer, Context, Query, Rows
 
 __all__ = ["LocalFit", "Update", "count_steps"]
@@ -32,18 +33,6 @@ class Update(Answer, msgspec.Struct, frozen=True, eq=False, tag=True):
     """Parameters after local training minus those before."""
 
     delta: Parameters
-
-
-def count_steps(n_rows: int, *, batch_size: int | None, epochs: int, steps: int | None) -> int:
-    """Gradient steps that a site of `n_rows` takes in a round.
-
-    Examples
-    --------
-    >>> count_steps(70, batch_size=32, epochs=2, steps=None)
-    6
-    """
-    batch = n_rows if batch_size is None else min(batch_size, n_rows)
-    return steps or epochs * math.ceil(n_rows / batch)
 
 
 class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -140,7 +129,9 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     def releases(self, n_rows: int) -> Releases | None:
         """One noisy sum a step, over all rows or over a Poisson sample of them."""
-        return Releases(self._count(n_rows), self._batch(n_rows) / n_rows)
+        return releases_of_steps(
+            n_rows, batch_size=self.batch_size, epochs=self.epochs, steps=self.steps
+        )
 
     def accepts(self, answer: Answer) -> bool:
         """A finite change with the names and shapes of the parameters."""

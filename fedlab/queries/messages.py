@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from fedlab.core.wire import encoded_size
+from fedlab.core.wire import encode, encoded_size
 from fedlab.errors import RefusedError
 from fedlab.privacy import Event, RecordDP
+from fedlab.privacy.secure.signatures import Identity, signed_by
+from fedlab.queries.audit_head import labelled
 from fedlab.queries.query import Answer, Query
 
 __all__ = ["REFUSALS", "Refusal", "Reply", "Request"]
@@ -21,6 +23,14 @@ REFUSALS = {
     "budget": "the site's privacy budget does not allow it",
     "reveal": "the site's answers leave only within a secure sum",
     "secure": "the secure sum must not go on",
+    "signature": "the request is not signed by an actor the site knows",
+    "replay": "the request was seen before, or comes after a later one",
+    "role": "the actor's role does not allow the request",
+    "purpose": "the site's policy forbids the purpose",
+    "query": "the site's policy forbids the kind of query",
+    "columns": "the site's policy forbids a column",
+    "approval": "the data owner has not approved it, or no longer does",
+    "consent": "no patient has consented to the purpose",
     "absent": "the site did not answer",
     "failed": "the computation failed at the site",
 }
@@ -42,6 +52,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         The promise that the answer must keep.
     rehearsal : bool
         Ask only whether it would be answered. Reads no row and costs nothing.
+    actor : str
+        Who asks, by the name that the site's policy knows.
+    sequence : int
+        Rises from one request of an actor to the next; a site takes each number once.
+    signature : bytes
+        Of the actor over all of the above, or empty.
     """
 
     site: str
@@ -51,6 +67,25 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     query: Query
     privacy: RecordDP | None = None
     rehearsal: bool = False
+    actor: str = ""
+    sequence: int = 0
+    signature: bytes = b""
+
+    def signed(self, actor: str, sequence: int, identity: Identity) -> Request:
+        """The request as `actor` sends it."""
+        request = msgspec.structs.replace(self, actor=actor, sequence=sequence, signature=b"")
+        signature = identity.sign(_signed_text(request))
+        return msgspec.structs.replace(request, signature=signature)
+
+    def is_signed_by(self, public: bytes) -> bool:
+        """Whether the holder of the key signed every part of it."""
+        text = _signed_text(msgspec.structs.replace(self, signature=b""))
+        return signed_by(public, self.signature, text)
+
+
+def _signed_text(request: Request) -> bytes:
+    # The label names the protocol and its version, so that a signature serves nothing else.
+    return labelled("fedlab request 1", encode(request))
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -68,7 +103,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     rows : int
-        The declared number of rows of the split that was read.
+        The number of rows of the split that was read: as declared, or fewer where patients have
+        withdrawn since.
     charge : Event or None
         What the site's ledger was charged; None where no noise was asked for.
     """

@@ -66,7 +66,7 @@ class NewtonStep(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     space: Space
     parameters: Parameters
     curvature_norm: float = 1.0
-    curvature_share: float = 0.3
+    curvature_share: float = 0.5
 
     def __post_init__(self) -> None:
         if not (0 < self.curvature_norm < math.inf and 0 < self.curvature_share < 1):
@@ -83,9 +83,12 @@ class NewtonStep(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     def _hidden(self, x: Array, y: Target, context: Context, privacy: RecordDP) -> Slope:
         by_gradient = privacy.clipping_norm / math.sqrt(1 - self.curvature_share)
         by_curvature = self.curvature_norm / math.sqrt(self.curvature_share)
-        rows = self.model.row_gradients(self.parameters, x, y)
+        curvature, factors = _clipped_curvature(
+            self.model, self.parameters, x, y, self.curvature_norm
+        )
+        # A row whose curvature counts less pulls less, or steps would be longer than Newton's.
+        rows = self.model.row_gradients(self.parameters, x, y) * factors[:, None]
         gradient = clipped_sum(rows, privacy.clipping_norm)
-        curvature = _clipped_curvature(self.model, self.parameters, x, y, self.curvature_norm)
         exact = np.append(gradient / by_gradient, pack_symmetric(curvature) / by_curvature)
         noisy = context.release(exact, sensitivity=1.0)
         size = len(gradient)
@@ -114,19 +117,22 @@ class NewtonStep(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 def _clipped_curvature(
     model: Differentiable, parameters: Parameters, x: Array, y: Target, limit: float
-) -> Array:
-    """Sum of the rows' Hessians, each clipped to a Frobenius norm of `limit`."""
+) -> tuple[Array, Array]:
+    """Sum of the rows' Hessians, each clipped to a Frobenius norm of `limit`; and by how much."""
     if isinstance(model, Linear) and parameters["intercept"].ndim == 0:
         # A row's Hessian is a z z^T, whose norm is a ||z||^2.
         weights = model.curvatures_at(model.predictors(parameters, x), y)
         design = np.hstack([model.features(x), np.ones((len(x), 1))])
         with np.errstate(over="ignore", invalid="ignore"):
             norms = np.where(weights == 0, 0.0, weights * (design**2).sum(axis=1))
-        clipped = weights * clip_factors(norms, limit)
-        total: Array = (design * clipped[:, None]).T @ design
-        return total
-    total = np.zeros(model.curvature_shape(parameters))
+        factors = clip_factors(norms, limit)
+        clipped: Array = (design * (weights * factors)[:, None]).T @ design
+        return clipped, factors
+    total, factors = np.zeros(model.curvature_shape(parameters)), np.ones(len(x))
     for row in range(len(x)):
         one = model.expansion(parameters, x[row : row + 1], y[row : row + 1])[2]
-        total += one * clip_factors(np.linalg.norm(one.ravel()), limit)
-    return total
+        with np.errstate(over="ignore"):
+            norm = np.asarray(np.linalg.norm(one.ravel()), dtype=np.float64)
+        factors[row] = float(clip_factors(norm, limit))
+        total += one * factors[row]
+    return total, factors

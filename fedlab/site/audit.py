@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -34,15 +35,15 @@ class AuditLog:
         """Add a line; `outcome` is "answered", "rehearsed" or the code of a refusal."""
         self._add(
             actor,
-            request.sequence,
+            _storable(request.sequence),
             request.run,
-            request.round,
+            _storable(request.round),
             type(request.query).__name__,
             request.query.purpose,
             outcome,
         )
 
-    def note(self, event: str, outcome: str, *, actor: str, purpose: str = "") -> None:
+    def note(self, event: str, outcome: str, *, actor: str = "site", purpose: str = "") -> None:
         """Add a line about what was done at the site itself."""
         self._add(actor, 0, "", 0, event, purpose, outcome)
 
@@ -57,7 +58,11 @@ class AuditLog:
     @property
     def head(self) -> AuditHead:
         """Where the records stand, signed by the site. Keep it elsewhere than the records."""
-        return self._store.head
+        return self._store.head()
+
+    def head_at(self, sequence: int) -> AuditHead:
+        """An earlier head; the last one where `sequence` is 0 or there are not so many entries."""
+        return self._store.head(sequence)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -87,7 +92,9 @@ class AuditLog:
                 f"Pass e.g. years={LEAST_YEARS}.",
             )
         end = today or datetime.now(UTC)
-        before = end.replace(year=end.year - int(years), day=min(end.day, 28)).isoformat("T")
+        # February has no 29th in most years; a day less removes less.
+        start = end.replace(year=end.year - math.ceil(years), day=min(end.day, 28))
+        before = start.isoformat(timespec="seconds")
         with self._store.transaction() as connection:
             ((entries, through),) = connection.execute(
                 "SELECT count(*), max(chain.sequence) FROM audit JOIN chain"
@@ -111,6 +118,11 @@ class AuditLog:
                 (now(), before, through, entries, digest, signature),
             )
         return int(entries)
+
+
+def _storable(number: int) -> int:
+    """The nearest number of 64 bits, so that no request goes unrecorded for what it holds."""
+    return max(-(2**63), min(number, 2**63 - 1))
 
 
 def stub_text(before: str, through: int, entries: int, digest: bytes) -> bytes:

@@ -8,8 +8,8 @@ changing every hash after it.
 from __future__ import annotations
 
 import hashlib
-import struct
-from collections.abc import Sequence
+
+import msgspec
 
 __all__ = [
     "GUARDED",
@@ -31,7 +31,7 @@ RECORDS: dict[str, str] = {
     "owner": "site TEXT NOT NULL",
     "spend": "time TEXT NOT NULL, run TEXT NOT NULL, round INTEGER NOT NULL, query TEXT NOT NULL,"
     " purpose TEXT NOT NULL, noise_multiplier REAL, sampling_rate REAL, count INTEGER NOT NULL,"
-    " noise TEXT NOT NULL",
+    " mechanism TEXT NOT NULL, noise TEXT NOT NULL",
     "audit": "time TEXT NOT NULL, actor TEXT NOT NULL, number INTEGER NOT NULL, run TEXT NOT NULL,"
     " round INTEGER NOT NULL, query TEXT NOT NULL, purpose TEXT NOT NULL, outcome TEXT NOT NULL",
     "peers": "site TEXT NOT NULL UNIQUE, identity TEXT NOT NULL",
@@ -100,7 +100,7 @@ def link_of(record: str) -> str:
     """The trigger of one connection that appends each new row of a table to the chain."""
     fields = ", ".join(f"NEW.{name}" for name in NAMES[record])
     return (
-        f"CREATE TEMP TRIGGER {record}_chained AFTER INSERT ON main.{record} BEGIN"
+        f"CREATE TEMP TRIGGER {record}_chained AFTER INSERT ON main.{record} BEGIN"  # noqa: S608
         f" INSERT INTO chain (record, row, hash) VALUES ('{record}', NEW.sequence, entry_hash("
         f"(SELECT hash FROM chain ORDER BY sequence DESC LIMIT 1), '{record}', NEW.sequence,"
         f" {fields})); END;\n"
@@ -112,28 +112,9 @@ def entry_hash(previous: bytes | None, record: str, row: int, *fields: object) -
 
     Examples
     --------
-    >>> entry_hash(None, "audit", 1, "a", "b") == entry_hash(None, "audit", 1, "a\\x00b", "")
+    >>> entry_hash(None, "audit", 1, "a", "b") == entry_hash(None, "audit", 1, "a;b", "")
     False
     """
-    digest = hashlib.sha256(b"fedlab record 1")
-    digest.update(_framed((previous or START, record, row, *fields)))
-    return digest.digest()
-
-
-def _framed(fields: Sequence[object]) -> bytes:
-    parts = []
-    for field in fields:
-        if isinstance(field, str):
-            kind, data = b"t", field.encode("utf-8", "surrogatepass")
-        elif isinstance(field, bytes):
-            kind, data = b"b", field
-        elif isinstance(field, int):
-            kind, data = b"i", b"%d" % field
-        elif isinstance(field, float):
-            kind, data = b"r", struct.pack(">d", field)
-        elif field is None:
-            kind, data = b"n", b""
-        else:
-            raise TypeError(f"{type(field).__name__} is not written down")
-        parts.append(kind + len(data).to_bytes(8, "big") + data)
-    return b"".join(parts)
+    # MessagePack gives each field its type and length.
+    framed = msgspec.msgpack.encode((previous or START, record, row, *fields))
+    return hashlib.sha256(b"fedlab record 1" + framed).digest()

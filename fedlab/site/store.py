@@ -131,7 +131,8 @@ class Store:
     def _sign_heads(self) -> None:
         """Keep a signed head at the first entry and at every `INTERVAL`-th."""
         (last,) = self._connection.execute("SELECT max(sequence) FROM chain").fetchone()
-        if last is None or 0 < self._signed and last < self._signed + INTERVAL:
+        # The next one due is at the next multiple, wherever other holders of the home have got to.
+        if last is None or (self._signed and last < (self._signed // INTERVAL + 1) * INTERVAL):
             return
         for sequence, digest in self._connection.execute(
             "SELECT sequence, hash FROM chain WHERE sequence > ? AND (sequence = 1 OR"
@@ -145,11 +146,11 @@ class Store:
             )
         self._signed = max(1, last // INTERVAL * INTERVAL)
 
-    @property
-    def head(self) -> AuditHead:
-        """The last entry of the chain, signed."""
+    def head(self, at: int = 0) -> AuditHead:
+        """Entry `at` of the chain, signed; the last one for 0, or where there are not so many."""
         ((sequence, digest),) = self.read(
-            "SELECT sequence, hash FROM chain ORDER BY sequence DESC LIMIT 1"
+            "SELECT sequence, hash FROM chain WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1",
+            at if 0 < at < 2**63 else 2**63 - 1,
         )
         return AuditHead(
             site=self._site,

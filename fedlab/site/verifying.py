@@ -190,7 +190,11 @@ class _Check:
             if record != "audit" or sequence > self._pruned:
                 self._fault("it was removed", sequence, record)
             return
-        if entry_hash(previous, record, row, *found[0]) != digest:
+        try:
+            same = entry_hash(previous, record, row, *found[0]) == digest
+        except UnicodeEncodeError:
+            same = False
+        if not same:
             self._fault("it was changed, or stands in another's place", sequence, record)
 
     def _loose(self) -> None:

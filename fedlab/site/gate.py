@@ -1,0 +1,260 @@
+"""Who asks, and whether the policy lets them: decided before a row is read."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedlab.core.schema import Schema
+from fedlab.core.space import Space
+from fedlab.errors import PrivacyError, RefusedError
+from fedlab.privacy import Event, calibrate
+from fedlab.queries import Describe, Query, ReadAuditHead, ReadLedger, Request
+from fedlab.site.patients import Cohort
+from fedlab.site.policy import Policy
+from fedlab.site.store import Store
+
+__all__ = [
+    "TOLD",
+    "UNSIGNED",
+    "asked_schema",
+    "charge_of",
+    "check_address",
+    "check_cohort",
+    "check_consent",
+    "check_fit",
+    "check_turn",
+    "identified",
+    "narrowed",
+]
+
+TOLD = (Describe, ReadLedger, ReadAuditHead)
+"""What a site tells of itself, without a row."""
+UNSIGNED = "unsigned"
+
+
+def identified(request: Request, policy: Policy) -> str:
+    """The actor of a request, for the audit log.
+
+    Raises
+    ------
+    RefusedError
+        When the policy names actors and the request is not signed by one of them.
+    """
+    if not policy.names_actors:
+        return UNSIGNED
+    known = policy.known(request.actor)
+    if known is None or not request.is_signed_by(known[1]):
+        raise RefusedError(
+            "Requests must be signed by an actor whom the site's policy names.",
+            "one that is not signed" if not request.signature else "a signature that does not fit",
+            "Pass engine=fl.Signed(fl.Actor(...)), and have the actor's key put in the policy.",
+            code="signature",
+        )
+    return request.actor
+
+
+def check_turn(request: Request, policy: Policy, store: Store) -> None:
+    """Raise RefusedError unless it is the actor's next request, and for the actor's role."""
+    known = policy.known(request.actor)
+    if not policy.names_actors or known is None:
+        return
+    _once(request, store)
+    if known[0] != "analyst" and not isinstance(request.query, TOLD):
+        raise RefusedError(
+            "Only analysts may ask about rows; auditors and owners read ledgers and heads.",
+            f"{type(request.query).__name__} from an {known[0]}",
+            "Ask as an analyst.",
+            code="role",
+        )
+
+
+def _once(request: Request, store: Store) -> None:
+    # By number and not by clock: an hour of skew changes nothing. On disk before it is answered,
+    # so that a restart forgets nothing.
+    with store.transaction() as connection:
+        found = connection.execute(
+            "SELECT number FROM counters WHERE actor = ?", (request.actor,)
+        ).fetchone()
+        last = 0 if found is None else found[0]
+        if not last < request.sequence < 2**63:
+            raise RefusedError(
+                "The number of a request must be higher than that of the one before.",
+                f"{request.sequence} after {last}",
+                "Send each request once and in order; keep an analyst's home, which counts.",
+                code="replay",
+            )
+        connection.execute(
+            "INSERT INTO counters VALUES (?, ?)"
+            " ON CONFLICT (actor) DO UPDATE SET number = excluded.number",
+            (request.actor, request.sequence),
+        )
+
+
+def check_address(request: Request, site: str) -> None:
+    """Raise RefusedError unless the request is for `site`."""
+    if request.site != site:
+        raise RefusedError(
+            "A request must name the site it is for.",
+            f"a request for {request.site!r}",
+            "Address it to this site.",
+            code="misaddressed",
+        )
+
+
+def check_fit(query: Query, schema: Schema, policy: Policy) -> None:
+    """Raise RefusedError unless query and columns are there, and the policy allows them."""
+    if not query.reads_rows and not isinstance(query, TOLD):
+        raise RefusedError(
+            "Only what a site tells of itself is answered without a policy's leave.",
+            type(query).__name__,
+            "Say that the query reads rows.",
+            code="unfit",
+        )
+    check_use(query, policy)
+    check_columns(query, policy)
+    asked = asked_schema(query)
+    if asked is not None and not _has(schema, asked):
+        raise RefusedError(
+            "A request must ask for the columns the site declared.",
+            "other columns, kinds or categories",
+            "Describe the site again.",
+            code="unfit",
+        )
+
+
+def _has(schema: Schema, asked: Schema) -> bool:
+    mine = {column.name: column for column in schema.columns}
+    same = (asked.target, asked.event) == (schema.target, schema.event)
+    # Categories that only other sites declare are allowed: rows are matched by their names.
+    return same and all(
+        column.name in mine
+        and column.kind == mine[column.name].kind
+        and set(column.categories) >= set(mine[column.name].categories)
+        for column in asked.columns
+    )
+
+
+def check_use(query: Query, policy: Policy) -> None:
+    """Raise RefusedError unless the policy allows the query's kind and purpose."""
+    if not query.reads_rows:
+        return
+    kind = type(query).__name__
+    if policy.purposes is not None and query.purpose not in policy.purposes:
+        raise RefusedError(
+            f"The site allows the purposes {', '.join(policy.purposes) or 'none'}.",
+            f"{kind} for {query.purpose}",
+            "Agree on the purpose with the data owner.",
+            code="purpose",
+        )
+    if policy.queries is not None and kind not in policy.queries:
+        raise RefusedError(
+            f"The site allows the queries {', '.join(policy.queries) or 'none'}.",
+            kind,
+            "Use a strategy that asks these, or agree on more with the data owner.",
+            code="query",
+        )
+
+
+def check_columns(query: Query, policy: Policy) -> None:
+    """Raise RefusedError where a query asks for features that the policy keeps back.
+
+    A query that does not say what it reads gets nothing where the policy names columns.
+    """
+    if policy.columns is None or not query.reads_rows:
+        return
+    asked = asked_schema(query)
+    if asked is None or not set(asked.names) <= set(policy.columns):
+        raise RefusedError(
+            f"The site lets {len(policy.columns)} features be read, as it describes.",
+            "a query that does not say what it reads" if asked is None else "a query for others",
+            "Describe the site again, and ask for those.",
+            code="columns",
+        )
+
+
+def asked_schema(query: Query) -> Schema | None:
+    """The columns that a query says it reads; None where it does not say."""
+    for name in getattr(query, "__struct_fields__", ()):
+        value = getattr(query, name)
+        if isinstance(value, Query):
+            value = asked_schema(value)
+        if isinstance(value, Space):
+            value = value.schema
+        if isinstance(value, Schema):
+            return value
+    return None
+
+
+def narrowed(schema: Schema, policy: Policy) -> Schema:
+    """A site's schema without the features that its policy keeps back."""
+    if policy.columns is None:
+        return schema
+    kept = tuple(column for column in schema.columns if column.name in policy.columns)
+    return msgspec.structs.replace(schema, columns=kept)
+
+
+def check_consent(request: Request, cohort: Cohort) -> None:
+    """Raise RefusedError where no patient agreed to the purpose."""
+    if not cohort.rows:
+        raise RefusedError(
+            "Only rows of patients who agreed to the purpose are used.",
+            f"no patient who agreed to {request.query.purpose}",
+            "Ask for a purpose that patients agreed to.",
+            code="consent",
+        )
+
+
+def check_cohort(
+    request: Request, cohort: Cohort, policy: Policy, *, whose: str, hidden: bool
+) -> None:
+    """Raise RefusedError where an answer must not leave on its own, or comes from too few."""
+    if not (hidden or policy.reveal):
+        raise RefusedError(
+            "The site's answers leave only within a secure sum.",
+            f"{type(request.query).__name__} without one",
+            "Pass aggregation='secure' to fed.train.",
+            code="reveal",
+        )
+    if min(cohort.rows, cohort.patients) < policy.minimum_rows:
+        split = "training" if request.query.split == "train" else "held-out"
+        raise RefusedError(
+            f"An answer must come from at least {policy.minimum_rows} {whose}.",
+            f"{cohort.patients} {split} {whose}",
+            "Leave the site out, or agree on another minimum with the data owner.",
+            code="cohort",
+        )
+
+
+def charge_of(request: Request, rows: int, policy: Policy) -> Event | None:
+    """What an answer from `rows` costs; None for one without noise.
+
+    Raises
+    ------
+    RefusedError
+        When no noise keeps the promise, or the policy allows no answer without noise.
+    """
+    event = None if request.privacy is None else _event(request, rows)
+    if event is None and not policy.allows_exact:
+        raise RefusedError(
+            "The site answers only with noise.",
+            f"{type(request.query).__name__} without privacy",
+            "Pass privacy=fl.RecordDP(...).",
+            code="exact",
+        )
+    return event
+
+
+def _event(request: Request, rows: int) -> Event:
+    releases = request.query.releases(rows)
+    if releases is None or request.privacy is None:
+        raise RefusedError(
+            "An answer under privacy needs a bounded sensitivity.",
+            f"{type(request.query).__name__}, which has none",
+            "Use a strategy that clips rows, such as FedAvg.",
+            code="no-sensitivity",
+        )
+    try:
+        noise_multiplier = calibrate(request.privacy, releases)
+    except PrivacyError as error:
+        raise RefusedError(error.rule, error.came, error.remedy, code="budget") from None
+    return Event(noise_multiplier, releases.sampling_rate, releases.count)
