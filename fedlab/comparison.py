@@ -25,14 +25,17 @@ class Comparison:
     Attributes
     ----------
     frame : DataFrame
-        One row a run: strategy, rounds, promised ε (none for exact answers), accuracy, AUC and log
-        loss over all sites.
+        One row a run: strategy, rounds, promised ε (none for exact answers), the models' score,
+        AUC where there are two classes, and loss over all sites.
     by_site : DataFrame of shape (n_sites, n_runs)
-        Accuracy at each site.
+        The score at each site.
+    score : str
+        What the runs are compared by, e.g. accuracy.
     """
 
     frame: pd.DataFrame
     by_site: pd.DataFrame
+    score: str = "accuracy"
 
     @property
     def notes(self) -> list[str]:
@@ -40,10 +43,10 @@ class Comparison:
         return ["Judged by exact answers of the sites on held-out rows; no ε covers those."]
 
     def plot(self) -> go.Figure:
-        """Accuracy of each run at each site, as bars beside each other."""
+        """The score of each run at each site, as bars beside each other."""
         from fedlab.displays.figures import comparison_figure
 
-        return comparison_figure(self.by_site)
+        return comparison_figure(self.by_site, self.score)
 
     def __repr__(self) -> str:
         return "\n".join([self.frame.round(4).to_string(), *self.notes])
@@ -63,7 +66,8 @@ def compare(**runs: Training) -> Comparison:
     Raises
     ------
     TrainingError
-        When no run is given, or no site is willing to judge.
+        When no run is given, the runs' models are judged by different scores, or no site is
+        willing to judge.
 
     Examples
     --------
@@ -75,17 +79,29 @@ def compare(**runs: Training) -> Comparison:
             "no runs" if not runs else "something that is not a run",
             "Pass e.g. fl.compare(exact=run, private=private).",
         )
+    scores = {run.problem.model.score for run in runs.values()}
+    if len(scores) > 1:
+        raise TrainingError(
+            "compare needs models that are judged by one score.",
+            f"{' and '.join(sorted(scores))}",
+            "Compare models of the same kind of target.",
+        )
+    (score,) = scores
     judged = {name: run.evaluate().frame for name, run in runs.items()}
     lines = {
         name: {
             "strategy": type(run.strategy).__name__,
             "rounds": run.round,
             "epsilon": None if run.privacy is None else run.privacy.epsilon,
-            **judged[name].loc[ALL_SITES, ["accuracy", "auc", "log_loss"]].to_dict(),
+            **{
+                figure: judged[name].loc[ALL_SITES, figure]
+                for figure in (score, "auc", run.problem.model.loss)
+                if figure in judged[name]
+            },
         }
         for name, run in runs.items()
     }
     frame = pd.DataFrame.from_dict(lines, orient="index").astype({"epsilon": float})
     frame.index.name = "run"
-    by_site = pd.DataFrame({name: table["accuracy"] for name, table in judged.items()})
-    return Comparison(frame, by_site.drop(index=ALL_SITES))
+    by_site = pd.DataFrame({name: table[score] for name, table in judged.items()})
+    return Comparison(frame, by_site.drop(index=ALL_SITES), score)

@@ -1,6 +1,6 @@
 """What each site's updates were worth: Shapley values, leave-one-out, likeness of updates.
 
-Each round is a game: a coalition of sites is worth what the held-out log loss falls when only its
+Each round is a game: a coalition of sites is worth what the held-out loss falls when only its
 stored updates are combined with the state before the round. The values of the rounds add up, so
 that all sites together are worth what the whole run gained (the federated Shapley value of Wang et
 al. 2020, arXiv 2009.06192). Nothing is trained again.
@@ -22,6 +22,7 @@ from fedlab.core.parameters import Array, Parameters
 from fedlab.core.seeds import generator
 from fedlab.core.shapley import exact_shapley, sampled_shapley
 from fedlab.displays.tables import to_html
+from fedlab.displays.words import loss_words
 from fedlab.errors import TrainingError
 from fedlab.evaluation import require_answers, tally
 from fedlab.queries import Score
@@ -39,7 +40,7 @@ CANDIDATES_A_QUERY = 2048
 
 @dataclass(frozen=True, repr=False)
 class Contributions:
-    """Worth of each site, in nats of held-out log loss per row.
+    """Worth of each site, as a fall of the mean held-out loss.
 
     Attributes
     ----------
@@ -52,19 +53,23 @@ class Contributions:
         What all sites together gained; the Shapley values sum to it.
     silent : tuple of str
         Sites on whose held-out rows nothing was judged, since they refused.
+    loss : str
+        What falls, as the model names it.
     """
 
     frame: pd.DataFrame
     similarity: pd.DataFrame
     whole: float
     silent: tuple[str, ...] = ()
+    loss: str = "log_loss"
 
     @property
     def notes(self) -> list[str]:
         """How to read the figures."""
+        words, unit = loss_words(self.loss)
         notes = [
-            f"Shapley values add up to {self.whole:.4f}, the fall of the held-out log loss (nats a "
-            "row) over the run; a negative value means that the site's updates raised it.",
+            f"Shapley values add up to {self.whole:.4f}, the fall of the held-out {words} ({unit}) "
+            "over the run; a negative value means that the site's updates raised it.",
         ]
         if self.silent:
             notes.append(
@@ -77,7 +82,7 @@ class Contributions:
         """Shapley values with error bars beside leave-one-out, as bars."""
         from fedlab.displays.figures import contributions_figure
 
-        return contributions_figure(self.frame)
+        return contributions_figure(self.frame, self.loss)
 
     def plot_similarity(self) -> go.Figure:
         """Likeness of updates between sites, as a heat map."""
@@ -117,6 +122,12 @@ def contributions(
             f"{permutations!r}",
             "Pass e.g. permutations=100.",
         )
+    if any(done.hidden for done in rounds):
+        raise TrainingError(
+            "Contributions of this kind need the update of each site.",
+            "a run whose updates are hidden in secure sums",
+            "Use run.quality(), which needs sums only, or aggregation='plain'.",
+        )
     forgetful = [done.strategy for done in rounds if done.strategy and not done.answers]
     if forgetful:
         name = type(forgetful[0]).__name__
@@ -154,7 +165,7 @@ def contributions(
         }
     )
     frame.index.name = "site"
-    return Contributions(frame, similarity, whole, tuple(sorted(silent)))
+    return Contributions(frame, similarity, whole, tuple(sorted(silent)), problem.model.loss)
 
 
 class _Worth:
@@ -215,6 +226,9 @@ def _likeness(rounds: Sequence[Round], sites: Sequence[str]) -> tuple[pd.Series,
         pulls: Mapping[str, Array] = {
             site: _strategy(done).direction(answer).vector for site, answer in done.answers.items()
         }
+        if len({pull.size for pull in pulls.values()}) > 1:
+            # Such as each site's own times of events, which no angle lies between.
+            continue
         combined = np.sum([done.rows[site] * pulls[site] for site in sorted(pulls)], axis=0)
         present = [i for i, site in enumerate(sites) if site in pulls]
         rows = np.array([pulls[sites[i]] for i in present])

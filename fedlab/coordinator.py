@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from fedlab.engines import Connection
 from fedlab.errors import MessageError, RefusedError
@@ -27,6 +28,9 @@ class Coordinator:
         Rows of each site and split, as the site declared them. A reply may come from fewer, since
         patients may withdraw, never from more.
     """
+
+    adds: ClassVar[bool] = False
+    """Whether answers are added up on the way, and come as one."""
 
     connection: Connection
     seed: int

@@ -31,7 +31,7 @@ ALL_SITES = "(all sites)"
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
-    """Accuracy, sensitivity, specificity, AUC and log loss by site and over all rows.
+    """Accuracy, sensitivity, specificity, precision, F1, AUC and log loss by site and in all.
 
     Under privacy the answers are noisy counts of right and wrong classes; AUC and log loss would
     need more than the noise leaves.
@@ -86,8 +86,13 @@ def evaluate(
     problem: Problem,
     parameters: Parameters,
     privacy: RecordDP | None,
+    *,
+    loss: bool = True,
 ) -> Evaluation:
     """Ask every site for a histogram of scores, and for the log loss where no noise is needed.
+
+    Without `loss` a classifier of two classes is judged by the histogram alone, which is one visit
+    to each site instead of two.
 
     Raises
     ------
@@ -119,7 +124,7 @@ def evaluate(
         histograms, refusals = coordinator.ask_willing(asked_as, round, queries, privacy)
         require_answers(histograms, refusals)
     scores: dict[str, SiteScore] = {}
-    if privacy is None:
+    if privacy is None and (loss or not binary):
         state = State(round, parameters, Parameters({}))
         scores, refusals = score_sites(coordinator, run, problem, state, "test")
         require_answers(scores, refusals)

@@ -14,16 +14,18 @@ from fedlab.core.preprocess import Preprocess
 from fedlab.core.schema import Schema, agree
 from fedlab.displays.tables import rounded_up, to_html
 from fedlab.engines import Engine, InProcess
-from fedlab.errors import DataError, SaveFileError
+from fedlab.errors import DataError, SaveFileError, TrainingError
 from fedlab.evaluation import ALL_SITES
 from fedlab.preprocessing import agree_space
 from fedlab.privacy import RecordDP
 from fedlab.queries import Describe, Description, Query, ReadLedger, Statement
 from fedlab.saves import read_save
+from fedlab.secure_sum import SecureCoordinator, SecureSum
 from fedlab.site import Site
 from fedlab.spend import PrivacySpend, spend_of
+from fedlab.stepping import check_private
 from fedlab.strategies import Problem, Strategy, default_strategy
-from fedlab.training import Training, check_private
+from fedlab.training import Training
 
 __all__ = ["Federation", "resume"]
 
@@ -131,7 +133,10 @@ class Federation:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a site: rows, features, policy, ε spent and left, and whether it is simulated."""
+        """One row a site: rows, features, policy, ε spent and left, and whether it is simulated.
+
+        The width of grids of times is shown where a site asks for one.
+        """
         totals = self.privacy.totals
         spent = rounded_up(totals["epsilon_spent"])
         left = -rounded_up(-totals["epsilon_left"])
@@ -148,17 +153,23 @@ class Federation:
             }
             for site, described in sorted(self._descriptions.items())
         ]
-        return pd.DataFrame(lines, index=pd.Index(self.sites, name="site"))
+        table = pd.DataFrame(lines, index=pd.Index(self.sites, name="site"))
+        widths = [described.grid_width for _, described in sorted(self._descriptions.items())]
+        if any(widths):
+            table.insert(list(table.columns).index("exact_answers") + 1, "grid_width", widths)
+        return table
 
     def __repr__(self) -> str:
         return f"Federation of {len(self.sites)} sites\n{self.frame.to_string()}"
 
     def _repr_html_(self) -> str:
-        target, classes = self.schema.target, ", ".join(map(str, self.schema.classes))
+        target, event = self.schema.target, self.schema.event
+        kind = ", ".join(map(str, self.schema.classes)) or "numbers"
+        kind = f"time until {event}" if event else kind
         return to_html(
             self.frame,
             title=f"Federation of {len(self.sites)} sites",
-            notes=[f"Target {target} ({classes}). Rows stay at their site."],
+            notes=[f"Target {target} ({kind}). Rows stay at their site."],
         )
 
     def train(
@@ -168,6 +179,7 @@ class Federation:
         strategy: Strategy | None = None,
         privacy: RecordDP | None = None,
         preprocess: Preprocess | None = None,
+        aggregation: Literal["plain", "secure"] | SecureSum = "plain",
         evaluate: bool | None = None,
     ) -> Training:
         """Prepare a run; `Training.step` takes the first round.
@@ -188,6 +200,9 @@ class Federation:
             How numbers are scaled, gaps filled and categories made into columns, e.g.
             ``fl.Preprocess(impute="median", min_count=11)``. By default numbers are scaled and
             filled by their means, and each declared category has a column.
+        aggregation : "plain", "secure" or SecureSum
+            Whether the coordinator sees each site's answers, or nothing but their sums: for
+            preprocessing, training and judging alike.
         evaluate : bool, optional
             Score the common model after each round on training and held-out rows. By default only
             in runs without privacy, since scores are exact answers.
@@ -195,18 +210,22 @@ class Federation:
         Raises
         ------
         TrainingError
-            When the model does not fit the target.
+            When the model does not fit the target, or the strategy needs single answers that a
+            secure sum hides.
         PrivacyError
             When the strategy or the columns cannot keep the promise.
         RefusedError
             When a site refuses its sums.
         """
         model.check(self.schema)
+        coordinator = self._coordinator(aggregation)
         strategy = strategy or default_strategy(model, private=privacy is not None)
         check_private(strategy, privacy)
+        if coordinator.adds:
+            strategy.joins()
         private = privacy is not None
         run_space = agree_space(
-            self.coordinator, self.sites, self.schema, model, preprocess, private=private
+            coordinator, self.sites, self.schema, model, preprocess, private=private
         )
         problem = Problem(
             model=model,
@@ -216,7 +235,26 @@ class Federation:
             private=private,
         )
         scored = privacy is None if evaluate is None else evaluate
-        return Training(self.coordinator, problem, strategy, privacy=privacy, evaluate=scored)
+        return Training(coordinator, problem, strategy, privacy=privacy, evaluate=scored)
+
+    def _coordinator(self, aggregation: str | SecureSum | None) -> Coordinator:
+        if aggregation == "plain" or aggregation is None:
+            return self.coordinator
+        how = SecureSum() if aggregation == "secure" else aggregation
+        if not isinstance(how, SecureSum):
+            raise TrainingError(
+                "aggregation must be 'plain', 'secure' or a SecureSum.",
+                f"{aggregation!r}",
+                "Pass aggregation='secure'.",
+            )
+        identities = {site: each.identity for site, each in self._descriptions.items()}
+        return SecureCoordinator(
+            self.coordinator.connection,
+            self.coordinator.seed,
+            self.coordinator.declared,
+            how=how,
+            identities=identities,
+        )
 
     @property
     def privacy(self) -> PrivacySpend:
@@ -265,7 +303,7 @@ def resume(path: str | Path, federation: Federation) -> Training:
             "Make the federation as it was.",
         )
     return Training(
-        federation.coordinator,
+        federation._coordinator(save.secure),
         problem,
         save.strategy,
         privacy=save.privacy,

@@ -36,7 +36,7 @@ def history_of(
     for position, done in enumerate(rounds):
         trained, held_out = (pooled(each, model) for each in (done.after, done.held_out))
         line: dict[str, float] = {
-            "sites": len(done.norms),
+            "sites": len(done.sites),
             "bytes": sum(done.sizes.values()),
             "update_norm": _moved(rounds[position - 1], done) if position else np.nan,
             "train_loss": trained.get("loss", np.nan),

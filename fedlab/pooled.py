@@ -2,77 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fedlab.core.blas import one_thread
+from fedlab.core.cox import CoxRegression
 from fedlab.core.model import Model
 from fedlab.core.space import Space, Target, targets
-from fedlab.core.twins import learned
-from fedlab.displays.tables import to_html
+from fedlab.core.trees.boosting import Boosting
+from fedlab.core.trees.forest import Forest
+from fedlab.core.twins import final_of, judged, learned
 from fedlab.errors import DataError, TrainingError
+from fedlab.gap import Gap
+from fedlab.pooled_rows import checked_rows, row_notes
+from fedlab.replay import converged, same_trees
 from fedlab.strategies import Problem, State
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 __all__ = ["Gap", "gap_to_pooled"]
 
-ROWS = ("federated", "pooled", "difference")
-
-
-@dataclass(frozen=True, repr=False)
-class Gap:
-    """A federated fit beside its pooled twin, which scikit-learn fitted on one table.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        One row a number that both have learned: ``federated``, ``pooled`` and their
-        ``difference``. Empty for models that share no such numbers, as forests.
-    figures : DataFrame
-        Rows ``federated``, ``pooled`` and ``difference``; how well both do on the table and, if
-        there is one, on a table of held-out rows.
-    twin : Pipeline
-        The pooled fit, with the preprocessing of the federated one.
-    notes : tuple of str
-        What has to be known to read it.
-    """
-
-    frame: pd.DataFrame
-    figures: pd.DataFrame
-    twin: Any
-    notes: tuple[str, ...] = ()
-
-    @property
-    def largest(self) -> float:
-        """The largest difference of a learned number, NaN where none is shared."""
-        return float(self.frame["difference"].abs().max())
-
-    def plot(self) -> go.Figure:
-        """Each learned number, federated and pooled."""
-        from fedlab.displays.gap_figure import gap_figure
-
-        return gap_figure(self.frame)
-
-    def __repr__(self) -> str:
-        parts = [f"Largest difference of a parameter: {self.largest:.3g}", self.figures.to_string()]
-        return "\n".join([*parts, *self.notes])
-
-    def _repr_html_(self) -> str:
-        title = f"Gap to the pooled fit; largest difference of a parameter {self.largest:.3g}"
-        return to_html(self.figures, title=title, notes=list(self.notes))
-
 
 def gap_to_pooled(
-    problem: Problem, state: State, frame: pd.DataFrame, *, held_out: pd.DataFrame | None = None
+    problem: Problem,
+    state: State,
+    frame: pd.DataFrame,
+    *,
+    held_out: pd.DataFrame | None = None,
+    withheld: int = 0,
 ) -> Gap:
     """Fit the model's twin on `frame` and compare.
 
-    For simulations, where the analyst holds all rows. No site is asked.
+    For simulations, where the analyst holds all rows. No site is asked. The twin is scikit-learn's
+    estimator behind the federation's preprocessing, run to its end. Cox's model, which scikit-learn
+    has not, is fitted by the same code on one site of all rows; trees are grown anew in this way
+    too, besides scikit-learn's, to tell whether they are the same to the bit.
 
     Parameters
     ----------
@@ -80,29 +44,114 @@ def gap_to_pooled(
     state : State
         Whose parameters are compared.
     frame : DataFrame of shape (n_samples, n_columns)
-        The training rows of all sites in one table, the target among its columns. With other rows,
-        their effect is part of the gap.
+        The training rows of all sites in one table, the target among its columns: of simulated
+        sites ``fl.site.reveal(sites, "train")``. With other rows, their effect is part of the gap.
     held_out : DataFrame, optional
         More rows, on which both are judged too.
+    withheld : int
+        How many rows the sites hold out, to tell when `frame` has those as well.
 
     Raises
     ------
     DataError
-        When a column is missing.
+        When a column or a target is missing, or scikit-learn cannot be fitted on the rows.
     TrainingError
-        When the model has no twin in scikit-learn.
+        Before the first round.
     """
     model, space = problem.model, problem.space
+    if state.round == 0:
+        raise TrainingError(
+            "What is compared with the pooled fit must have been fitted.",
+            "a run at round 0",
+            "Call step() first.",
+        )
+    frame = checked_rows(frame, model, space, "pooled")
+    if held_out is not None:
+        held_out = checked_rows(held_out, model, space, "held-out")
+    notes = row_notes(problem, frame, held_out, withheld)
     with one_thread():
         fitted = model.estimator(
             state.parameters, space, n_samples=problem.total_rows, n_iter=state.round
         )
-        labels = _labels(model, space, frame)
-        twin = model.pooled_twin(fitted, frame, labels)
-        ours, theirs = (learned(each[-1], space.names) for each in (fitted, twin))
-        figures = pd.DataFrame(
-            [_figures(each, model, space, frame, held_out) for each in (fitted, twin)]
+        fits = {"federated": fitted, **_pooled_fits(problem, fitted, frame)}
+        ours, theirs = (
+            learned(final_of(fits[one]), space.names) for one in ("federated", "pooled")
         )
+        figures = {name: _figures(fit, model, space, frame, held_out) for name, fit in fits.items()}
+        identical = None
+        if isinstance(model, Forest | Boosting) and len(frame) == problem.total_rows:
+            identical = same_trees(problem, state, frame)
+            notes += _about_trees(model, identical)
+        unseen = _unseen(model, space, frame)
+    if unseen:
+        notes.append(
+            f"No pooled row has the class {', '.join(map(repr, unseen))}, so scikit-learn's fit "
+            "does not know it; what the federated one makes of it is part of the gap."
+        )
+    if isinstance(model, CoxRegression):
+        notes.append(
+            "scikit-learn has no Cox model: the pooled fit is fedlab's own on one site of all "
+            "rows. statsmodels' PHReg and scikit-survival are independent ones."
+        )
+    table = _compared(ours, theirs)
+    lines = pd.DataFrame.from_dict(figures, orient="index")
+    lines.loc["difference"] = lines.loc["federated"] - lines.loc["pooled"]
+    lines.index.name = "fit"
+    return Gap(table, lines, fits["pooled"], tuple(notes), identical)
+
+
+def _pooled_fits(problem: Problem, fitted: Any, frame: pd.DataFrame) -> dict[str, Any]:
+    model, space = problem.model, problem.space
+    if isinstance(model, CoxRegression):
+        end = converged(problem, frame)
+        n_rows = len(frame)
+        return {
+            "pooled": model.estimator(end.parameters, space, n_samples=n_rows, n_iter=end.round)
+        }
+    y = _labels(model, space, frame)
+    try:
+        twin = model.pooled_twin(fitted, frame, y)
+        return {"pooled": twin, **model.pooled_references(fitted, frame, y)}
+    # Our own are ValueErrors too.
+    except (DataError, TrainingError):
+        raise
+    # Not chained: the library's text may quote values.
+    except ValueError as error:
+        raise DataError(
+            "The pooled rows must be rows that scikit-learn's estimator can be fitted on.",
+            f"{type(error).__name__} from {type(final_of(fitted)).__name__}",
+            "Check that they are the sites' training rows, with every class among them.",
+        ) from None
+
+
+def _labels(model: Model, space: Space, frame: pd.DataFrame) -> Target:
+    if model.reads in ("nothing", "survival"):
+        return np.zeros(len(frame))
+    y = targets(frame[space.schema.target], space.schema, model.reads)
+    return np.array(space.schema.classes)[y] if model.reads == "classes" else y
+
+
+def _unseen(model: Model, space: Space, frame: pd.DataFrame) -> list[object]:
+    if model.reads != "classes":
+        return []
+    seen = set(np.unique(_labels(model, space, frame)))
+    return [label for label in space.schema.classes if label not in seen]
+
+
+def _figures(
+    fitted: Any, model: Model, space: Space, frame: pd.DataFrame, held_out: pd.DataFrame | None
+) -> dict[str, float]:
+    positive = space.schema.classes[1] if len(space.schema.classes) == 2 else None
+    tables = {"": frame, "held_out_": held_out}
+    return {
+        f"{split}{name}": value
+        for split, table in tables.items()
+        if table is not None
+        for name, value in judged(fitted, table, _labels(model, space, table), positive).items()
+    }
+
+
+def _compared(ours: dict[str, float], theirs: dict[str, float]) -> pd.DataFrame:
     shared = [name for name in ours if name in theirs]
     table = pd.DataFrame(
         {
@@ -113,63 +162,16 @@ def gap_to_pooled(
         dtype=np.float64,
     )
     table["difference"] = table["federated"] - table["pooled"]
-    figures.loc[2] = figures.loc[0] - figures.loc[1]
-    figures.index = pd.Index(ROWS, name="fit")
-    notes = []
-    if len(frame) != problem.total_rows:
-        notes.append(
-            f"The table has {len(frame)} rows and the sites trained on {problem.total_rows}: "
-            "what other rows change is part of the gap."
+    return table
+
+
+def _about_trees(model: Forest | Boosting, identical: bool) -> list[str]:
+    if identical:
+        return ["The trees are those that the same code grows on the pooled table, to the bit."]
+    said = ["The same code grows other trees on the pooled table."]
+    if isinstance(model, Forest) and model.bootstrap:
+        said.append(
+            "Rows are drawn by site: to be repeated, the table must hold the rows of the sites "
+            "one after another, in the order of the sites' names."
         )
-    return Gap(table, figures, twin, tuple(notes))
-
-
-def _labels(model: Model, space: Space, frame: pd.DataFrame) -> Target:
-    schema = space.schema
-    wanted = [*schema.names, schema.target, *([schema.event] if schema.event else [])]
-    missing = [name for name in wanted if name not in frame.columns]
-    if missing:
-        raise DataError(
-            "The pooled table needs the sites' columns, the target among them.",
-            f"a table without {', '.join(map(repr, missing))}",
-            "Pass the rows that the sites were made of.",
-        )
-    if model.reads == "survival":
-        raise TrainingError(
-            "The pooled fit needs a model that scikit-learn has.",
-            f"{type(model).__name__}",
-            "Compare with statsmodels' PHReg or scikit-survival on the pooled rows.",
-        )
-    y = targets(frame[schema.target], schema, model.reads)
-    return np.array(schema.classes)[y] if model.reads == "classes" else y
-
-
-def _figures(
-    fitted: Any, model: Model, space: Space, frame: pd.DataFrame, held_out: pd.DataFrame | None
-) -> dict[str, float]:
-    tables = {"": frame, "held_out_": held_out}
-    return {
-        f"{split}{name}": value
-        for split, table in tables.items()
-        if table is not None
-        for name, value in _judged(fitted, table, _labels(model, space, table)).items()
-    }
-
-
-def _judged(fitted: Any, frame: pd.DataFrame, y: Target) -> dict[str, float]:
-    from sklearn.base import is_classifier, is_regressor
-    from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
-
-    if is_classifier(fitted):
-        found = {"accuracy": float(accuracy_score(y, fitted.predict(frame)))}
-        if hasattr(fitted, "predict_proba") and set(y) <= set(fitted.classes_):
-            probabilities = fitted.predict_proba(frame)
-            found["log_loss"] = float(log_loss(y, probabilities, labels=fitted.classes_))
-        return found
-    if is_regressor(fitted):
-        predicted = fitted.predict(frame)
-        return {
-            "r2": float(r2_score(y, predicted)),
-            "mean_squared_error": float(mean_squared_error(y, predicted)),
-        }
-    return {"score": float(fitted.score(frame))}
+    return [" ".join(said)]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from fedlab.coordinator import Coordinator
 from fedlab.core.model import Model
 from fedlab.core.parameters import Array, Parameters
-from fedlab.core.preprocess import Preprocess
+from fedlab.core.preprocess import Filling, Preprocess
 from fedlab.core.quantiles import medians
 from fedlab.core.schema import Column, Schema
 from fedlab.core.space import Space, from_moments, from_ranges
 from fedlab.core.vocabulary import Vocabulary, unused_name
-from fedlab.errors import DataError
+from fedlab.errors import DataError, TrainingError
 from fedlab.queries import (
     Answer,
     CategoryCounts,
@@ -63,7 +65,7 @@ def agree_space(
     Raises
     ------
     TrainingError, PrivacyError
-        See `Preprocess.check`.
+        See `Preprocess.check`; and where no column is left.
     RefusedError
         When a site refuses its sums.
     """
@@ -78,26 +80,36 @@ def agree_space(
     else:
         mean, variance, count = survey.moments()
         space = from_moments(schema, mean, variance, count)
-    numbers = space.numbers
     # As a mapping, so that the mean of a space that is scaled by it needs no entry.
     entries = dict(space.scaling)
-    ways = np.array([plan.filling(column) for column in numbers], dtype=object)
-    if plan.impute != "keep" and not (ways == "mean").all():
-        entries["fill"] = _fills(survey, space.scaling["mean"], ways, numbers)
+    ways = [plan.filling(column) for column in space.numbers]
+    if plan.impute != "keep" and set(ways) != {"mean"}:
+        entries["fill"] = _fills(survey, space, ways)
     if plan.impute != "keep" and not scaled:
         entries = _unscaled(space, entries, private=private)
-    counts = None if not survey.needs_counts(plan) else survey.categories()
+    counts = survey.categories([column for column in space.categories if _counted(column, plan)])
     vocabularies = tuple(
-        _vocabulary(column, plan, None if counts is None else counts[column.name])
-        for column in space.categories
+        _vocabulary(column, plan, counts.get(column.name)) for column in space.categories
     )
     plain = tuple(Vocabulary(kept=column.categories) for column in space.categories)
-    return Space(
+    agreed = Space(
         schema,
         Parameters(entries),
         keeps_missing=plan.impute == "keep",
         vocabularies=() if vocabularies == plain else vocabularies,
     )
+    if not agreed.names:
+        raise TrainingError(
+            "Preprocessing must leave a model something to learn from.",
+            f"{len(schema.columns)} columns of which none is left",
+            "Lower min_count, or pass rare='bucket'.",
+        )
+    return agreed
+
+
+def _counted(column: Column, plan: Preprocess) -> bool:
+    filled = plan.impute != "keep" and plan.filling(column) is not None
+    return plan.min_count > 0 or filled
 
 
 def _as_they_are(schema: Schema) -> Parameters:
@@ -110,18 +122,24 @@ def _unscaled(space: Space, entries: dict[str, Array], *, private: bool) -> dict
         square = np.array([max(abs(c.low or 0.0), abs(c.high or 0.0)) for c in space.numbers]) ** 2
     else:
         square = space.scaling["scale"] ** 2 + space.scaling["mean"] ** 2
-    fill = entries.get("fill", space.scaling["mean"])
-    return {**_as_they_are(space.schema), "fill": fill, "square": square}
+    mean = space.scaling["mean"]
+    fill = entries.get("fill", mean)
+    return {**_as_they_are(space.schema), "fill": fill, "square": square, "center": mean}
 
 
-def _fills(survey: _Survey, mean: Array, ways: Array, numbers: Sequence[Column]) -> Array:
-    fill = np.where(ways == "zero", 0.0, mean)
-    if {"median", "most_frequent"} & set(ways):
-        fill = np.where((ways == "median") | (ways == "most_frequent"), survey.medians(), fill)
-    if "most_frequent" in ways:
-        frequent = survey.frequent(numbers)
-        fill = np.where((ways == "most_frequent") & ~np.isnan(frequent), frequent, fill)
-    return fill
+def _fills(survey: _Survey, space: Space, ways: Sequence[Filling | None]) -> Array:
+    columns = dict(zip(space.numbers, ways, strict=True))
+    fills = {
+        column: float(mean) for column, mean in zip(columns, space.scaling["mean"], strict=True)
+    }
+    fills |= {column: 0.0 for column, way in columns.items() if way == "zero"}
+    frequent = survey.frequent(
+        [column for column, way in columns.items() if way == "most_frequent"]
+    )
+    # A measurement hardly repeats.
+    middle = [column for column, value in frequent.items() if math.isnan(value)]
+    middle += [column for column, way in columns.items() if way == "median"]
+    return np.array([*(fills | frequent | survey.medians(middle)).values()])
 
 
 def _vocabulary(column: Column, plan: Preprocess, counts: Array | None) -> Vocabulary:
@@ -161,11 +179,10 @@ class _Survey:
     def _n_numbers(self) -> int:
         return sum(column.kind == "number" for column in self.schema.columns)
 
-    def needs_counts(self, plan: Preprocess) -> bool:
-        """Whether categories have to be counted."""
-        columns = [column for column in self.schema.columns if column.kind == "category"]
-        filled = any(plan.filling(column) is not None for column in columns)
-        return bool(columns) and (plan.min_count > 0 or (filled and plan.impute != "keep"))
+    def _only(self, columns: Sequence[Column]) -> Schema:
+        """The schema of these columns, so that sites tell nothing of others."""
+        chosen = tuple(column for column in self.schema.columns if column in columns)
+        return msgspec.structs.replace(self.schema, columns=chosen)
 
     def moments(self) -> tuple[Array, Array, Array]:
         """Mean, variance and number of the values of each numeric column."""
@@ -192,41 +209,46 @@ class _Survey:
             np.sum([part.squares for part in parts], axis=0),
         )
 
-    def _counts(self, edges: Array) -> Array:
-        answers = self._ask("quantiles", Ranks(self.schema, edges))
+    def _counts(self, columns: Sequence[Column], edges: Array) -> Array:
+        answers = self._ask("quantiles", Ranks(self._only(columns), edges))
         counts = [answer.counts for answer in answers if isinstance(answer, RankCounts)]
         total: Array = np.sum(counts, axis=0)
         return total
 
-    def medians(self) -> Array:
-        """The median of each numeric column, 0 where no site has a value."""
-        return np.nan_to_num(medians(self._counts, self._n_numbers))
+    def medians(self, columns: Sequence[Column]) -> dict[Column, float]:
+        """The median of each of these columns, 0 where no site has a value."""
+        asked = [column for column in self.schema.columns if column in columns]
+        found = medians(lambda edges: self._counts(asked, edges), len(asked))
+        return dict(zip(asked, np.nan_to_num(found).tolist(), strict=True))
 
-    def frequent(self, numbers: Sequence[Column]) -> Array:
+    def frequent(self, columns: Sequence[Column]) -> dict[Column, float]:
         """The most frequent whole value of each column; NaN where values are not whole or far."""
+        if not columns:
+            return {}
         ranges = [
             CODES if column.low is None or column.high is None else (column.low, column.high)
-            for column in numbers
+            for column in columns
         ]
         starts = np.ceil([low for low, _ in ranges])
         lengths = np.floor([high for _, high in ranges]) - starts
-        length = int(min(max(lengths, default=0), LONGEST_RANGE))
+        length = int(min(max(lengths), LONGEST_RANGE))
         values = starts[:, None] + np.arange(length + 1)
         # A value's own count is what is at most it but not at most the number just below.
         edges = np.stack([np.nextafter(values, -np.inf), values], axis=2)
-        everywhere = np.full((len(numbers), 1), np.finfo(np.float64).max)
-        counts = self._counts(np.hstack([edges.reshape(len(numbers), -1), everywhere]))
+        everywhere = np.full((len(columns), 1), np.finfo(np.float64).max)
+        flat = np.hstack([edges.reshape(len(columns), -1), everywhere])
+        counts = self._counts(columns, flat)
         each = np.diff(counts[:, :-1].reshape(edges.shape), axis=2)[:, :, 0]
         whole = (each.sum(axis=1) == counts[:, -1]) & (counts[:, -1] > 0)
-        return np.where(
-            whole, np.take_along_axis(values, each.argmax(axis=1)[:, None], 1)[:, 0], np.nan
-        )
+        most = np.take_along_axis(values, each.argmax(axis=1)[:, None], 1)[:, 0]
+        return dict(zip(columns, np.where(whole, most, np.nan).tolist(), strict=True))
 
-    def categories(self) -> dict[str, Array]:
+    def categories(self, columns: Sequence[Column]) -> dict[str, Array]:
         """Rows of each declared category, by column."""
-        answers = self._ask("categories", CategoryCounts(self.schema))
+        if not columns:
+            return {}
+        answers = self._ask("categories", CategoryCounts(self._only(columns)))
         total = np.sum([a.counts for a in answers if isinstance(a, CategoryTally)], axis=0)
-        columns = [column for column in self.schema.columns if column.kind == "category"]
         ends = np.cumsum([len(column.categories) for column in columns])[:-1]
         parts = np.split(total, ends)
         return {column.name: part for column, part in zip(columns, parts, strict=True)}

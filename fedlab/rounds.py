@@ -74,13 +74,23 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         return self.state.round
 
     @property
+    def hidden(self) -> bool:
+        """Whether sites' answers were seen as a sum alone."""
+        return TOGETHER in self.norms
+
+    @property
+    def sites(self) -> list[str]:
+        """Sites whose answers made the round, sorted."""
+        return sorted(self.rows if self.hidden else self.norms)
+
+    @property
     def frame(self) -> pd.DataFrame:
         """One row a site: rows, bytes sent, update norm, mean loss before and after."""
-        sites = sorted(self.norms)
+        sites = self.sites
         table: dict[str, list[Any]] = {
             "rows": [self.rows[site] for site in sites],
             "bytes": [self.sizes[site] for site in sites],
-            "update_norm": [self.norms[site] for site in sites],
+            "update_norm": [self.norms.get(site, np.nan) for site in sites],
             "loss_before": [_mean_loss(self.before.get(site)) for site in sites],
             "loss_after": [_mean_loss(self.after.get(site)) for site in sites],
         }
@@ -98,6 +108,10 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         if self.charges and not self.after:
             notes.append(
                 "Losses are not shown: under RecordDP only the noisy update leaves a site."
+            )
+        if self.hidden:
+            notes.append(
+                "A secure sum: what a single site sent is hidden, and so are its update and loss."
             )
         if self.strategy is None:
             notes.append("Before the first round.")

@@ -13,6 +13,7 @@ from fedlab.core.wire import decode, encode
 from fedlab.errors import MessageError, SaveFileError
 from fedlab.privacy import Event, RecordDP
 from fedlab.rounds import Round
+from fedlab.secure_sum import SecureSum
 from fedlab.strategies import Problem, Strategy
 
 __all__ = ["Save", "read_save", "write_save", "write_whole"]
@@ -31,6 +32,8 @@ class Save(msgspec.Struct, frozen=True, kw_only=True):
         What each round cost each site, rounds that were rewound or interrupted included.
     inherited : int
         How many of them came from the run it was forked from.
+    secure : SecureSum or None
+        How answers are added, where no single one may be seen.
     """
 
     run: str
@@ -41,6 +44,7 @@ class Save(msgspec.Struct, frozen=True, kw_only=True):
     rounds: tuple[Round, ...]
     charges: tuple[dict[str, Event], ...]
     inherited: int
+    secure: SecureSum | None = None
 
 
 def write_whole(path: Path, data: bytes) -> None:

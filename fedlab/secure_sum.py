@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from fedlab.coordinator import Coordinator, Listener
 from fedlab.core.wire import encode
 from fedlab.errors import FedlabError, MessageError, RefusedError, SecureSumError, TrainingError
-from fedlab.privacy import RecordDP
+from fedlab.privacy import Event, RecordDP
 from fedlab.privacy.secure.member import check_present, check_signed, survivors_signed
 from fedlab.privacy.secure.opening import open_sum
 from fedlab.privacy.secure.setting import Setting, floor, graph_of
@@ -117,6 +118,8 @@ class SecureCoordinator(Coordinator):
     records : list of SumRecord
         The latest sums, for looking at them.
     """
+
+    adds: ClassVar[bool] = True
 
     how: SecureSum = SecureSum()
     identities: Mapping[str, bytes] = field(default_factory=dict)
@@ -282,7 +285,14 @@ class _Sum:
                 round=setting.round,
             )
         rows = sum(answers[site].rows for site in survivors)
-        return Reply(site=TOGETHER, round=setting.round, rows=rows, answer=answer)
+        charges = [c for c in (answers[site].charge for site in survivors) if c is not None]
+        return Reply(
+            site=TOGETHER,
+            round=setting.round,
+            rows=rows,
+            charge=_together(charges) if charges else None,
+            answer=answer,
+        )
 
     def _ask(self, queries: Mapping[str, Query]) -> dict[str, Reply]:
         """Replies of the sites that are still there."""
@@ -322,6 +332,12 @@ class _Sum:
                 "Take the step again when more are there; nothing was opened.",
                 round=self._setting.round,
             )
+
+
+def _together(charges: Sequence[Event]) -> Event:
+    """The noise of a sum: variances add. For reading figures; each site's ledger has its own."""
+    noise = math.sqrt(sum(charge.noise_multiplier**2 for charge in charges))
+    return Event(noise, charges[0].sampling_rate, charges[0].count)
 
 
 def _place(step: Query) -> int:

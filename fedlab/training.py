@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import msgspec
-import numpy as np
-import pandas as pd
 
-from fedlab.contributions import Contributions, contributions
 from fedlab.coordinator import Coordinator
-from fedlab.core.blas import one_thread
-from fedlab.displays.tables import to_html
-from fedlab.errors import PrivacyError, TrainingError
-from fedlab.evaluation import Evaluation, evaluate, score_sites
-from fedlab.history import history_of
+from fedlab.errors import TrainingError
 from fedlab.privacy import Event, RecordDP
 from fedlab.queries import Reply
 from fedlab.rounds import Round
-from fedlab.saves import Save, write_save
-from fedlab.strategies import Problem, State, Strategy, personal_parameters
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-    from sklearn.pipeline import Pipeline
-
-    from fedlab.export import ExportedModel, SigningKey
-    from fedlab.inference import Inference
-    from fedlab.pooled import Gap
+from fedlab.standing import Standing
+from fedlab.stepping import check_private, check_rounds, scored, take_round
+from fedlab.strategies import Problem, State, Strategy
 
 __all__ = ["Training"]
 
 
-class Training:
+class Training(Standing):
     """A session of rounds; made by `Federation.train`, `Training.fork` or `resume`.
 
     What it holds are immutable rounds, so that rewinding is forgetting the last ones. What sites
@@ -75,26 +59,6 @@ class Training:
         self._pause, self._stepping = threading.Event(), threading.Lock()
         self.rounds = rounds or (self._scored(Round(state=strategy.init(problem))),)
 
-    def __repr__(self) -> str:
-        kind = "private" if self.privacy else "exact"
-        return (
-            f"Training({type(self.problem.model).__name__}, {type(self.strategy).__name__}, "
-            f"{len(self.problem.rows)} sites, {kind}, round {self.round})"
-        )
-
-    def _repr_html_(self) -> str:
-        return to_html(self.history.tail(6), title=f"{self!r}: the last rounds")
-
-    @property
-    def state(self) -> State:
-        """Where the run stands."""
-        return self.rounds[-1].state
-
-    @property
-    def round(self) -> int:
-        """Rounds done."""
-        return self.state.round
-
     def step(self, on_reply: Callable[[Reply], None] | None = None) -> Round:
         """One round: ask the sites, combine what they send.
 
@@ -128,58 +92,20 @@ class Training:
             self._stepping.release()
 
     def _step(self, on_reply: Callable[[Reply], None] | None) -> Round:
-        number = self.round + 1
-        plan = self.strategy.plan(self.problem, self.state)
-        asked = len(self._charges) - self._inherited
-        if self.privacy is not None and asked >= self.privacy.rounds:
-            raise PrivacyError(
-                f"The noise of this run was calibrated to {self.privacy.rounds} rounds.",
-                f"a request for one more after {asked}",
-                "Start a run with more rounds; rewinding gives none back.",
-                round=number,
-            )
-        heard = self._charged(on_reply)
-        tolerated = self.strategy.tolerates(self.problem, self.state)
-        with one_thread():
-            replies = self._coordinator.ask(
-                self.id, number, plan, self.privacy, heard, tolerated=tolerated
-            )
-        answers = {site: reply.answer for site, reply in replies.items() if reply.answer}
-        excluded = dict.fromkeys(sorted(plan.keys() - replies.keys()), "a reply that does not fit")
-        excluded |= self.strategy.excluded(answers)
-        if len(excluded) > tolerated:
-            raise TrainingError(
-                f"The strategy tolerates garbage from {tolerated} of {len(plan)} sites.",
-                "; ".join(f"{why} from {site!r}" for site, why in sorted(excluded.items())),
-                "Leave those sites out, or provide for more of them.",
-                round=number,
-            )
-        answers = {site: answer for site, answer in answers.items() if site not in excluded}
-        with one_thread():
-            state = self.strategy.combine(self.problem, self.state, answers)
-            norms = {site: self.strategy.direction(a).norm() for site, a in answers.items()}
-        if not np.isfinite(state.parameters.vector).all():
-            raise TrainingError(
-                "Parameters must stay finite.",
-                "infinite or undefined values",
-                "Lower the learning rate.",
-                round=number,
-            )
-        done = Round(
-            state=state,
-            answers=answers if self.strategy.keeps_answers else {},
-            rows={site: reply.rows for site, reply in replies.items()},
-            sizes={site: reply.size for site, reply in replies.items()},
-            norms=norms,
-            excluded=excluded,
-            charges={site: r.charge for site, r in replies.items() if r.charge is not None},
-            charged=len(self._charges),
-            strategy=self.strategy,
-            before=self.rounds[-1].after,
-        )
         here = self.rounds[-1]
-        here = msgspec.structs.replace(here, state=self.strategy.past(here.state))
-        self.rounds = (*self.rounds[:-1], here, self._scored(done))
+        check_rounds(self.privacy, len(self._charges) - self._inherited, here.number + 1)
+        done = take_round(
+            self._coordinator,
+            self.id,
+            self.problem,
+            self.strategy,
+            here,
+            privacy=self.privacy,
+            heard=self._charged(on_reply),
+            charged=lambda: len(self._charges),
+        )
+        past = msgspec.structs.replace(here, state=self.strategy.past(here.state))
+        self.rounds = (*self.rounds[:-1], past, self._scored(done))
         return self.rounds[-1]
 
     def _charged(self, on_reply: Callable[[Reply], None] | None) -> Callable[[Reply], None]:
@@ -300,200 +226,7 @@ class Training:
             charges=self._charges,
         )
 
-    @property
-    def history(self) -> pd.DataFrame:
-        """One row a round: sites, bytes, update norm, losses, accuracy, ε so far.
-
-        Losses are means in nats over the rows of all sites that were scored. ε is that of the site
-        which has spent most on this run by now, at the δ of `privacy`, for this run alone and what
-        it was forked from. The last row holds all that was spent, rewound rounds included.
-        """
-        delta = None if self.privacy is None else self.privacy.delta
-        return history_of(self.rounds, self.problem.model, self._charges, delta)
-
-    def plot(self) -> go.Figure:
-        """Losses, accuracy and the norms of what each site sent, by round."""
-        from fedlab.displays.figures import history_figure
-
-        promised = None if self.privacy is None else self.privacy.epsilon
-        norms = [done.norms for done in self.rounds]
-        sent = pd.DataFrame(norms, columns=sorted(self.problem.rows))
-        return history_figure(self.history, sent, promised=promised)
-
-    @property
-    def model(self) -> Pipeline:
-        """The fitted scikit-learn estimator; takes rows in the sites' own columns."""
-        return self.problem.model.estimator(
-            self.state.parameters,
-            self.problem.space,
-            n_samples=self.problem.total_rows,
-            n_iter=self.round,
-        )
-
-    def personal_model(self, site: str) -> Pipeline:
-        """The fitted estimator of one site's own parameters, under a personalised strategy.
-
-        Raises
-        ------
-        TrainingError
-            When the strategy has none, or the site is not in the run.
-        """
-        return self.problem.model.estimator(
-            personal_parameters(self.strategy, self.problem, self.state, site),
-            self.problem.space,
-            n_samples=self.problem.rows[site],
-            n_iter=self.round,
-        )
-
-    def evaluate(self, *, privacy: RecordDP | None = None) -> Evaluation:
-        """How the model does on the held-out rows of each site.
-
-        Parameters
-        ----------
-        privacy : RecordDP, optional
-            Answers with noise, charged to the sites' ledgers beside training.
-        """
-        return evaluate(
-            self._coordinator, self.id, self.round, self.problem, self.state.parameters, privacy
-        )
-
-    def inference(
-        self, *, level: float = 0.95, references: Mapping[str, str] | None = None
-    ) -> Inference:
-        """Standard errors, tests and intervals of an exact fit, in the columns' own units.
-
-        Parameters
-        ----------
-        level : float
-            Coverage of the intervals.
-        references : mapping of str to str, optional
-            The category of a column that others are compared with.
-        """
-        from fedlab.inference import infer
-
-        return infer(
-            self._coordinator,
-            self.id,
-            self.round,
-            self.problem,
-            self.state.parameters,
-            level=level,
-            references=references,
-        )
-
-    def gap_to_pooled(self, frame: pd.DataFrame, *, held_out: pd.DataFrame | None = None) -> Gap:
-        """How far the fit is from scikit-learn's on all rows in one table; for simulations.
-
-        Parameters
-        ----------
-        frame : DataFrame of shape (n_samples, n_columns)
-            The training rows of all sites, the target among the columns.
-        held_out : DataFrame, optional
-            More rows, on which both fits are judged.
-
-        Raises
-        ------
-        DataError
-            When a column is missing.
-        TrainingError
-            When scikit-learn has no twin of the model.
-        """
-        from fedlab.pooled import gap_to_pooled
-
-        return gap_to_pooled(self.problem, self.state, frame, held_out=held_out)
-
-    def contributions(self, *, permutations: int = 100) -> Contributions:
-        """What each site's updates were worth, without training again.
-
-        Parameters
-        ----------
-        permutations : int
-            Orders of sites that are sampled where there are more than 12 sites.
-        """
-        return contributions(
-            self._coordinator,
-            self.id,
-            self.problem,
-            self.rounds,
-            permutations=permutations,
-        )
-
-    def export(
-        self,
-        folder: str | Path,
-        *,
-        evaluation: Evaluation | None = None,
-        key: SigningKey | None = None,
-    ) -> ExportedModel:
-        """Write the model as ONNX and skops with a model card, hashed and signed.
-
-        A run without privacy is evaluated for the card. One with privacy is not, since exact scores
-        are outside its ε; pass ``evaluation=run.evaluate(privacy=...)``.
-
-        Parameters
-        ----------
-        folder : path
-            New, empty, or an earlier export, which is replaced.
-        evaluation : Evaluation, optional
-        key : SigningKey, optional
-            By default the user's own, made on first use.
-
-        Raises
-        ------
-        ExportError
-            When the folder holds something else, or cannot be written.
-        """
-        from fedlab.export import export_training
-
-        return export_training(
-            folder,
-            coordinator=self._coordinator,
-            run=self.id,
-            problem=self.problem,
-            strategy=self.strategy,
-            privacy=self.privacy,
-            state=self.state,
-            evaluation=evaluation,
-            key=key,
-        )
-
-    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the run to a file from which `resume` goes on.
-
-        Raises
-        ------
-        SaveFileError
-            When the file holds another run or a later round of this one.
-        """
-        save = Save(
-            run=self.id,
-            problem=self.problem,
-            strategy=self.strategy,
-            privacy=self.privacy,
-            evaluate=self._evaluate,
-            rounds=self.rounds,
-            charges=self._charges,
-            inherited=self._inherited,
-        )
-        write_save(Path(path), save, overwrite=overwrite)
-        return Path(path)
-
     def _scored(self, done: Round) -> Round:
         if not self._evaluate:
             return done
-        run, problem, state = self.id, self.problem, done.state
-        return msgspec.structs.replace(
-            done,
-            after=score_sites(self._coordinator, run, problem, state, "train")[0],
-            held_out=score_sites(self._coordinator, run, problem, state, "test")[0],
-        )
-
-
-def check_private(strategy: Strategy, privacy: RecordDP | None) -> None:
-    """Raise PrivacyError when `strategy` cannot keep a promise of `privacy`."""
-    if privacy is not None and not strategy.can_be_private:
-        raise PrivacyError(
-            f"{type(strategy).__name__} has no bounded sensitivity, so no noise makes it private.",
-            "RecordDP",
-            "Use fl.FedAvg(), or leave privacy out.",
-        )
+        return scored(self._coordinator, self.id, self.problem, done)

@@ -17,7 +17,7 @@ from statsmodels.duration.hazard_regression import PHReg
 import fedlab as fl
 from fedlab import datasets
 from fedlab.core.concordance import concordance_counts, concordance_interval, risk_histogram
-from fedlab.core.cox import CoxRegression, inference_frame
+from fedlab.core.cox import CoxRegression
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.risk_sets import Ties, no_rows, on_grid, partial_likelihood, risk_sums
 from fedlab.core.wire import decode, encode
@@ -64,8 +64,7 @@ def fitted(sites: list[fl.Site], rounds: int = 9, **options: Any) -> Training:
 
 
 def inference(run: Training, **options: Any) -> pd.DataFrame:
-    state = run.state
-    return inference_frame(state.parameters, state.carried, run.problem.space, **options)
+    return run.inference(**options).frame
 
 
 def pooled(sites: list[fl.Site], split: str = "train") -> pd.DataFrame:
@@ -261,6 +260,12 @@ class TestSites:
         run = fl.Federation(sites).train(CoxRegression(grid=range(1, 60, 2)))
         run.run(4, progress=False)
         assert np.isfinite(run.contributions().frame["shapley"]).all()
+
+    def test_contributions_are_worked_out_on_exact_times(self) -> None:
+        sites = sites_of(survivors(), (50, 50, 100), test_size=0.3)
+        run = fl.Federation(sites).train(CoxRegression(grid="exact"))
+        run.run(3, progress=False)
+        assert np.isfinite(run.contributions().frame.to_numpy()).all()
 
     def test_a_saved_run_goes_on_with_the_same_bits(self, tmp_path: Path) -> None:
         sites = sites_of(survivors())

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, log_loss, recall_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    f1_score,
+    log_loss,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
 import fedlab as fl
+from fedlab.core.metrics import from_histogram
 from fedlab.errors import DataError, TrainingError
 from fedlab.privacy import RecordDP
 from fedlab.training import Training
@@ -34,6 +42,8 @@ def test_figures_are_those_of_scikit_learn_on_the_pooled_held_out_rows() -> None
         assert line["accuracy"] == pytest.approx(accuracy_score(rows["died"], predicted))
         assert line["sensitivity"] == pytest.approx(recall_score(rows["died"], predicted))
         assert line["specificity"] == pytest.approx(1 - predicted[rows["died"] == 0].mean())
+        assert line["precision"] == pytest.approx(precision_score(rows["died"], predicted))
+        assert line["f1"] == pytest.approx(f1_score(rows["died"], predicted))
         assert line["log_loss"] == pytest.approx(log_loss(rows["died"], probability), abs=1e-12)
         # Two rows in one of the 100 bins count as tied.
         bins = np.clip(np.ceil(probability * 100) - 1, 0, 99)
@@ -41,6 +51,14 @@ def test_figures_are_those_of_scikit_learn_on_the_pooled_held_out_rows() -> None
         tied = np.mean(negative[:, None] == positive[None, :]) / 2
         assert abs(line["auc"] - roc_auc_score(rows["died"], probability)) <= tied + 1e-12
         assert line["auc"] == pytest.approx(roc_auc_score(rows["died"], bins))
+
+
+def test_where_nothing_is_found_f1_is_nothing_and_precision_a_share_of_no_rows() -> None:
+    missed = from_histogram(np.array([[5.0, 0.0], [3.0, 0.0]]))
+    assert missed["f1"] == 0
+    assert np.isnan(missed["precision"])
+    nobody_ill = from_histogram(np.array([[5.0, 0.0], [0.0, 0.0]]))
+    assert np.isnan(nobody_ill["f1"])
 
 
 def test_history_shows_the_same_figures_as_an_evaluation() -> None:

@@ -467,7 +467,7 @@ def test_a_manifest_in_other_spelling_is_refused(folder: Path, other: SigningKey
     for text in (
         json.dumps(content),
         json.dumps({**content, "note": "x"}, indent=2, sort_keys=True),
-        json.dumps({**content, "format": "fedlab export 2"}, indent=2, sort_keys=True),
+        json.dumps({**content, "format": "fedlab export 1"}, indent=2, sort_keys=True),
         "[" * 100_000,
     ):
         (folder / "manifest.json").write_text(text)
@@ -613,7 +613,7 @@ def test_a_model_of_other_columns_than_the_manifest_is_refused(
     manifest = Manifest.decode((folder / "manifest.json").read_bytes())
     for change in ({"inputs": manifest.inputs[1:]}, {"classes": manifest.classes[::-1]}):
         forge(folder, other, {}, **change)
-        with pytest.raises(ExportError, match="columns and classes"):
+        with pytest.raises(ExportError, match=r"columns (and|or)"):
             load(folder)
 
 
@@ -925,11 +925,12 @@ def test_sites_that_refuse_leave_the_card_without_figures(key: SigningKey, tmp_p
 
 
 def test_a_model_without_a_form_in_onnx_is_refused_before_anything_is_written(
-    tmp_path: Path,
+    key: SigningKey, tmp_path: Path
 ) -> None:
-    sites = fl.datasets.breast_cancer(n_sites=2)
-    run = fl.Federation(sites).train(fl.SVC(kernel="linear"))
-    run.run(3, progress=False)
-    with pytest.raises(ExportError, match="can be exported so far"):
-        run.export(tmp_path / "model")
+    from sklearn.neighbors import KNeighborsClassifier
+
+    model, space = small((Column("a"),))
+    model.steps[-1] = ("last", KNeighborsClassifier(1).fit([[0.0], [1.0]], [0, 1]))
+    with pytest.raises(ExportError, match="must end in one of"):
+        export_run(tmp_path / "model", model=model, space=space, card=facts(), key=key)
     assert not (tmp_path / "model").exists()

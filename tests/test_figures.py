@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import fedlab as fl
 from fedlab.displays.escape import as_label
 from fedlab.displays.figures import (
     comparison_figure,
@@ -18,6 +19,8 @@ from fedlab.displays.figures import (
     similarity_figure,
     spend_figure,
 )
+from fedlab.errors import TrainingError
+from tests.builders import deal, numeric
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 TEX = "$\\href{javascript:alert(1)}{x}$"
@@ -200,3 +203,103 @@ def test_a_long_run_is_thinned_and_keeps_its_ends(n_rounds: int) -> None:
     assert len(rounds) <= 401
     assert (rounds[0], rounds[-1]) == (0, n_rounds - 1)
     assert rounds == sorted(set(rounds))
+
+
+SCORED = [
+    ("log_loss", "accuracy", "log loss<br>(nats a row)", "accuracy on<br>held-out (%)", 100),
+    ("mean_squared_error", "r2", "mean squared error<br>(target units²)", "R² on<br>held-out", 1),
+    ("mean_poisson_deviance", "d2", "Poisson deviance<br>(a row)", "D² on<br>held-out", 1),
+    ("partial_log_loss", "concordance", "partial log loss", "concordance on", 1),
+    ("reconstruction_error", "explained_variance_ratio", "reconstruction", "share of variance", 1),
+    ("my_loss", "my_score", "my loss<br>(a row)", "my score on<br>held-out", 1),
+]
+
+
+@pytest.mark.parametrize(("loss", "score", "first", "second", "factor"), SCORED)
+def test_a_history_shows_the_models_own_score_under_its_own_name(
+    loss: str, score: str, first: str, second: str, factor: int
+) -> None:
+    values = {"train_loss": 2.0, "held_out_loss": 3.0, f"held_out_{score}": [0.25, 0.5]}
+    drawn = as_json(history_figure(pd.DataFrame(values), loss=loss))
+    layout = drawn["layout"]
+    assert layout["yaxis"]["title"]["text"].startswith(first)
+    assert layout["yaxis2"]["title"]["text"].startswith(second)
+    assert drawn["data"][2]["y"] == [0.25 * factor, 0.5 * factor]
+    # What may be negative is not cut off at 0.
+    assert (layout["yaxis2"]["rangemode"] == "nonnegative") == (
+        score in {"accuracy", "concordance"}
+    )
+
+
+def test_what_is_no_update_is_drawn_by_its_size() -> None:
+    frame = pd.DataFrame({"train_loss": 0.5, "bytes": [0, 2_000, 500], "update_norm": math.nan})
+    norms = pd.DataFrame({"a": [math.nan, 1.0, 2.0]})
+    drawn = as_json(history_figure(frame, norms, sizes=True))
+    assert [trace["name"] for trace in drawn["data"]] == [
+        "training rows",
+        "held-out rows",
+        "all sites",
+    ]
+    assert drawn["data"][-1]["y"] == [None, 2.0, 0.5]
+    assert drawn["layout"]["yaxis2"]["title"]["text"] == "sent by all<br>sites (kB)"
+    large = as_json(history_figure(frame * 1000, norms, sizes=True))
+    assert large["layout"]["yaxis2"]["title"]["text"] == "sent by all<br>sites (MB)"
+
+
+def test_norms_that_nobody_knows_leave_no_empty_panel() -> None:
+    frame = pd.DataFrame({"train_loss": [0.7, 0.6], "update_norm": math.nan})
+    assert len(as_json(history_figure(frame))["data"]) == 2
+
+
+def test_a_forest_and_a_regression_show_what_they_have() -> None:
+    forest = fl.Federation(deal(numeric(120), [60, 60], test_size=0.3)).train(
+        fl.RandomForestClassifier(n_trees=3, max_depth=2)
+    )
+    forest.run(50, progress=False)
+    layout = as_json(forest.plot())["layout"]
+    titles = [axis["title"]["text"] for name, axis in layout.items() if "yaxis" in name]
+    assert [title.split("<br>")[0] for title in titles] == [
+        "log loss",
+        "accuracy on",
+        "sent by all",
+    ]
+    frame = numeric(120).drop(columns="died")
+    sites = deal(frame, [60, 60], target="age", test_size=0.3)
+    run = fl.Federation(sites).train(fl.Ridge(), strategy=fl.FedAvg())
+    run.run(2, progress=False)
+    names = [trace["name"] for trace in as_json(run.plot())["data"]]
+    assert names == ["training rows", "held-out rows", "R²", "s00", "s01"]
+    assert [trace["name"] for trace in as_json(run.evaluate().plot())["data"]] == ["R²"]
+
+
+def test_own_parameters_are_open_points_beside_the_common_ones() -> None:
+    values = {"accuracy": 0.8, "personal_accuracy": 0.9, "auc": 0.7}
+    frame = pd.DataFrame(values, index=["a", "(all sites)"])
+    drawn = as_json(evaluation_figure(frame, "(all sites)"))
+    assert [trace["name"] for trace in drawn["data"]] == ["accuracy", "own accuracy", "AUC"]
+    assert drawn["data"][1]["marker"]["symbol"] == "circle-open"
+    assert len(drawn["layout"]["shapes"]) == 2
+
+
+def test_runs_that_predict_numbers_are_compared_by_r2() -> None:
+    frame = numeric(120).drop(columns="died")
+    fed = fl.Federation(deal(frame, [60, 60], target="age", test_size=0.3))
+    ridge, lines = fed.train(fl.Ridge()), fed.train(fl.LinearRegression())
+    for run in (ridge, lines):
+        run.step()
+    found = fl.compare(ridge=ridge, lines=lines)
+    assert {"r2", "mean_squared_error"} <= set(found.frame)
+    assert list(found.by_site.columns) == ["ridge", "lines"]
+    assert "R² on held-out" in as_json(found.plot())["layout"]["xaxis"]["title"]["text"]
+    with pytest.raises(TrainingError, match="one score"):
+        fl.compare(ridge=ridge, groups=fed.train(fl.KMeans(n_clusters=2)))
+
+
+def test_contributions_name_the_loss_that_falls() -> None:
+    frame = numeric(120).drop(columns="died")
+    fed = fl.Federation(deal(frame, [60, 60], target="age", test_size=0.3))
+    run = fed.train(fl.Ridge(), strategy=fl.FedAvg())
+    run.step()
+    found = run.contributions()
+    assert "mean squared error (target units²)" in repr(found)
+    assert "mean squared error" in as_json(found.plot())["layout"]["xaxis"]["title"]["text"]

@@ -9,12 +9,15 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from sklearn.datasets import load_diabetes, load_iris
+from statsmodels.duration.hazard_regression import PHReg
 
 import fedlab as fl
+from fedlab.core.cox import CoxRegression
 from fedlab.core.linear import Linear
 from fedlab.core.logistic import LogisticRegression
 from fedlab.core.poisson import PoissonRegression
 from fedlab.core.regression import LinearRegression, Ridge
+from fedlab.core.risk_sets import Ties
 from fedlab.core.support_vector import SVC
 from fedlab.errors import PrivacyError, TrainingError
 from fedlab.inference import Inference, infer
@@ -138,6 +141,88 @@ def test_several_classes_are_the_multinomial_logit_of_statsmodels() -> None:
     )
     assert any("Classes stand against mild" in note for note in found.notes)
     assert len(found.plot().data) == 2
+
+
+def lives(n_rows: int = 400) -> pd.DataFrame:
+    """Whole days until death or the end of watching, which age and ward shorten."""
+    frame, random = table(n_rows, seed=4).drop(columns="died"), np.random.default_rng(2)
+    risk = (frame["age"] - 60) / 12 + 0.6 * (frame["ward"] == "south")
+    life, watched = random.exponential(20 * np.exp(-risk)), random.exponential(30, n_rows)
+    frame["days"] = np.ceil(np.minimum(life, watched))
+    return frame.assign(died=(life <= watched).astype(int))
+
+
+def watched(sizes: Sequence[int], **options: Any) -> list[fl.Site]:
+    return deal(lives(), sizes, target="days", event="died", ranges={}, **options)
+
+
+def cox(sites: Sequence[fl.Site], rounds: int = 9, **options: Any) -> Training:
+    model = CoxRegression(**{"grid": "exact", **options})
+    run = fl.Federation(sites).train(model, evaluate=False)
+    run.run(rounds, progress=False)
+    return run
+
+
+@pytest.mark.parametrize("sizes", [[400], [220, 130, 45, 5]])
+@pytest.mark.parametrize(("ties", "ward"), [("efron", "north"), ("breslow", "west")])
+def test_hazard_ratios_are_those_of_statsmodels(sizes: list[int], ties: Ties, ward: str) -> None:
+    run = cox(watched(sizes), ties=ties)
+    found = run.inference(level=0.9, references={"ward": ward})
+    frame = lives()
+    rows = frame.drop(columns=["days", "died"])
+    design = coded(run, rows, {"ward": ward}).drop(columns="(intercept)")
+    # Its Newton steps are not halved: from a first fit of scaled columns they arrive.
+    scale = design.std()
+    model = PHReg(frame["days"], design / scale, status=frame["died"], ties=ties)
+    oracle = model.fit(start_params=model.fit(method="bfgs", disp=0).params, disp=0)
+    assert list(found.frame.index) == list(design.columns)
+    table = found.frame
+    for name, theirs in (
+        ("estimate", oracle.params / scale),
+        ("standard_error", oracle.bse / scale),
+        ("statistic", oracle.tvalues),
+        ("lower", oracle.conf_int(0.1)[:, 0] / scale),
+        ("upper", oracle.conf_int(0.1)[:, 1] / scale),
+        ("p_value", oracle.pvalues),
+    ):
+        np.testing.assert_allclose(table[name], theirs, rtol=1e-6, atol=1e-12, err_msg=name)
+    covariance = oracle.cov_params() / np.outer(scale, scale)
+    np.testing.assert_allclose(found.covariance, covariance, rtol=1e-6, atol=1e-12)
+    for name, end in (("estimate", ""), ("lower", "_lower"), ("upper", "_upper")):
+        np.testing.assert_allclose(table[f"hazard_ratio{end}"], np.exp(table[name]))
+
+
+def test_hazard_ratios_are_shown_with_what_has_to_be_known() -> None:
+    run = cox(watched([220, 180]), ties="breslow")
+    found = run.inference()
+    events = int(lives()["died"].sum())
+    assert f"{events} events among 400 rows of 2 sites, ties as of Breslow" in repr(found)
+    assert "References: ward = north." in repr(found)
+    assert "hazard ratio" in found._repr_html_()
+    figure = found.plot(standardised=False)
+    assert list(figure.data[0].y) == list(found.frame.index)
+    np.testing.assert_allclose(figure.data[0].x, found.frame["hazard_ratio"], rtol=1e-5)
+    assert "hazard ratio of one unit" in figure.layout.xaxis.title.text
+
+
+@pytest.mark.parametrize(
+    ("rounds", "options", "says"),
+    [
+        (0, {}, "does not know its grid"),
+        (3, {}, "finished fit"),
+        (9, {"alpha": 0.5}, "without a penalty"),
+    ],
+)
+def test_a_fit_of_cox_must_be_finished_and_free(
+    rounds: int, options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(TrainingError, match=says):
+        cox(watched([220, 180]), rounds, **options).inference()
+
+
+def test_a_level_of_hazard_ratios_lies_between_0_and_1() -> None:
+    with pytest.raises(TrainingError, match="level"):
+        cox(watched([220, 180])).inference(level=1.0)
 
 
 @pytest.mark.parametrize("ward", ["south", "west"])

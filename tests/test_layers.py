@@ -18,9 +18,10 @@ ROOT = Path(__file__).parents[1]
 # Top to bottom; the second entry is one layer, the analyst's verbs.
 LAYERS = (
     "widgets",
-    "attacks audit comparison coordinator contributions datasets evaluation export federation"
-    " history inference partitioning pooled preprocessing rounds saves scan spend survival"
-    " training",
+    "attacks audit beside comparison contributions coordinator cox_inference datasets"
+    " estimates evaluation export federation gap history inference partitioning"
+    " personal_evaluation pooled pooled_rows preprocessing replay rounds run_figure saves scan"
+    " single_sites spend standing stepping survival training",
     "engines",
     "strategies",
     "site",

@@ -10,13 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
 import fedlab as fl
 from fedlab.core.model import Model
-from fedlab.core.parameters import Parameters
-from fedlab.core.schema import Column, Schema
-from fedlab.core.space import Space
 from fedlab.core.wire import Open, decode, encode
 from fedlab.errors import MessageError
 from fedlab.privacy import Event
@@ -47,25 +43,8 @@ from fedlab.queries import (
 )
 from fedlab.strategies import Aggregator, Strategy
 from tests.builders import PROMISE
+from tests.travelling import ARRAYS, MORE, PARAMETERS, POSITIVE, SCHEMAS, SPACES, SPLITS, TEXT
 
-TEXT = st.text(max_size=8)
-SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
-ARRAYS = arrays.arrays(np.float64, SHAPES, elements=st.floats())
-PARAMETERS = st.dictionaries(TEXT, ARRAYS, max_size=3).map(Parameters)
-LABELS = st.one_of(st.booleans(), st.integers(-5, 5), TEXT)
-COLUMNS = st.builds(
-    Column,
-    name=TEXT,
-    kind=st.sampled_from(["number", "category"]),
-    categories=st.lists(TEXT, max_size=3).map(tuple),
-    low=st.none() | st.floats(allow_nan=False),
-    high=st.none() | st.floats(allow_nan=False),
-)
-SCHEMAS = st.builds(
-    Schema, st.lists(COLUMNS, max_size=3).map(tuple), TEXT, st.lists(LABELS, max_size=3).map(tuple)
-)
-SPACES = st.builds(Space, SCHEMAS, PARAMETERS)
-POSITIVE = st.floats(1e-3, 1e3)
 MODELS = st.builds(fl.LogisticRegression, C=POSITIVE | st.just(math.inf))
 EVENTS = st.builds(Event, POSITIVE, st.floats(0.01, 1), st.integers(1, 9)) | st.builds(
     Event,
@@ -75,7 +54,6 @@ EVENTS = st.builds(Event, POSITIVE, st.floats(0.01, 1), st.integers(1, 9)) | st.
 )
 COMMON: dict[str, Any] = {"model": MODELS, "space": SPACES}
 MANY = st.lists(PARAMETERS, max_size=3).map(tuple)
-SPLITS = st.sampled_from(["train", "test"])
 FITS = st.builds(
     LocalFit,
     parameters=PARAMETERS,
@@ -111,6 +89,7 @@ RULES = (
 )
 OTHER_MODELS = (fl.LinearRegression(), fl.Ridge(), fl.PoissonRegression(), fl.SVC())
 MEMBERS: dict[type, st.SearchStrategy[Any]] = {
+    **MORE,
     fl.LogisticRegression: MODELS,
     fl.FedAvg: st.builds(
         fl.FedAvg,

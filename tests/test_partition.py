@@ -47,7 +47,12 @@ def table(rows: int = 60) -> pd.DataFrame:
 
 
 alphas = st.floats(1e-6, 1e6)
-skews = st.one_of(st.none(), alphas, st.builds(LabelSkew, alphas), st.builds(QuantitySkew, alphas))
+skews = st.one_of(
+    st.none(),
+    alphas,
+    st.builds(LabelSkew, alphas, st.none() | alphas),
+    st.builds(QuantitySkew, alphas),
+)
 labels = st.lists(st.integers(0, 2), min_size=1, max_size=120).map(
     lambda drawn: np.unique(drawn, return_inverse=True)[1].astype(np.int64)
 )
@@ -127,6 +132,17 @@ def test_quantity_skew_grows_as_alpha_falls() -> None:
     ]
     assert largest[0] > largest[1] > largest[2]
     assert largest[2] < 220
+
+
+def test_label_skew_may_come_with_unequal_sizes() -> None:
+    codes = np.arange(1000, dtype=np.int64) % 2
+    sizes = np.bincount(assign(codes, 5, skew=LabelSkew(1.0, sizes=1.0), minimum_rows=20))
+    assert sizes.sum() == 1000
+    assert sizes.min() >= 20
+    assert sizes.max() > 2 * sizes.min()
+    assert set(np.bincount(assign(codes, 5, skew=LabelSkew(1.0)))) == {200}
+    with pytest.raises(DataError, match="positive number"):
+        LabelSkew(1.0, sizes=0)
 
 
 @pytest.mark.parametrize("alpha", [1e-300, 1e300])

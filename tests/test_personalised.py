@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import log_loss
 
 import fedlab as fl
 from fedlab.core.parameters import Array
 from fedlab.core.regression import LinearRegression
-from fedlab.errors import TrainingError
+from fedlab.errors import PrivacyError, TrainingError
 from fedlab.queries import Context, PersonalFit, Rows
 from fedlab.strategies import Ditto, FedAvg, FineTuning, Strategy, personal_parameters
 from fedlab.training import Training
@@ -147,3 +148,59 @@ def test_who_has_no_personal_parameters_is_told_so(
     run = train(strategy, 0)
     with pytest.raises(TrainingError, match=rule):
         personal_parameters(run.strategy, run.problem, run.state, site)
+
+
+@pytest.mark.parametrize("strategy", [Ditto(local_epochs=2), FineTuning(local_epochs=2)])
+def test_each_sites_own_parameters_are_judged_on_its_own_held_out_rows(strategy: Strategy) -> None:
+    frame = numeric(300, seed=4, signal=3.0)
+    frame.loc[150:, "died"] = 1 - frame.loc[150:, "died"]
+    sites = deal(frame, [150, 100, 50], test_size=0.3)
+    run = fl.Federation(sites).train(fl.LogisticRegression(), strategy=strategy, evaluate=False)
+    run.run(4, progress=False)
+    plain, found = run.evaluate().frame, run.evaluate(personal=True).frame
+    pd.testing.assert_frame_equal(found[plain.columns], plain)
+    right, losses, n_rows = 0.0, 0.0, 0
+    for site in sites:
+        rows = rows_of([site], "test")
+        x, y = rows.drop(columns="died"), rows["died"].to_numpy()
+        model = run.personal_model(site.name)
+        accuracy, loss = model.score(x, y), log_loss(y, model.predict_proba(x))
+        assert found.loc[site.name, "personal_accuracy"] == pytest.approx(accuracy)
+        assert found.loc[site.name, "personal_log_loss"] == pytest.approx(loss)
+        right, losses = right + accuracy * len(y), losses + loss * len(y)
+        n_rows += len(y)
+    assert found["personal_accuracy"].iloc[-1] == pytest.approx(right / n_rows)
+    assert found["personal_log_loss"].iloc[-1] == pytest.approx(losses / n_rows)
+    assert found["personal_accuracy"].iloc[-1] > found["accuracy"].iloc[-1] + 0.1
+
+
+def test_personal_parameters_of_numbers_are_judged_by_r2() -> None:
+    frame = numeric(200, seed=1).drop(columns="died").assign(cost=lambda f: 2 * f["age"] + f["lab"])
+    sites = deal(frame, [120, 80], target="cost", test_size=0.3)
+    run = fl.Federation(sites).train(LinearRegression(), strategy=Ditto(), evaluate=False)
+    run.run(3, progress=False)
+    found = run.evaluate(personal=True).frame
+    for site in sites:
+        rows = rows_of([site], "test")
+        score = run.personal_model(site.name).score(rows.drop(columns="cost"), rows["cost"])
+        assert found.loc[site.name, "personal_r2"] == pytest.approx(score)
+
+
+def test_a_site_that_does_not_judge_is_left_out_of_a_personal_evaluation() -> None:
+    frame = numeric(120)
+    sites = deal(frame.iloc[:80], [40, 40], test_size=0.3)
+    few = fl.Site("few", frame.iloc[80:], target="died", test_size=0.05)
+    run = fl.Federation([*sites, few]).train(fl.LogisticRegression(), strategy=Ditto())
+    run.step()
+    found = run.evaluate(personal=True)
+    assert list(found.frame.index) == ["s00", "s01", "(all sites)"]
+    assert list(found.refusals) == ["few"]
+
+
+def test_a_personal_evaluation_needs_personal_parameters_and_exact_sums() -> None:
+    fed = fl.Federation(deal(numeric(80), [40, 40], test_size=0.3))
+    with pytest.raises(TrainingError, match="need a personalised strategy"):
+        fed.train(fl.LogisticRegression(), strategy=FedAvg()).evaluate(personal=True)
+    run = fed.train(fl.LogisticRegression(), strategy=Ditto())
+    with pytest.raises(PrivacyError, match="exact sums only"):
+        run.evaluate(personal=True, privacy=fl.RecordDP(epsilon=1.0, delta=1e-5))

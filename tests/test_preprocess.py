@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression as PooledRegression
+from sklearn.linear_model import SGDClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -28,11 +29,18 @@ from fedlab.core.schema import Column, Schema
 from fedlab.core.space import Space
 from fedlab.core.vocabulary import Vocabulary
 from fedlab.core.wire import decode, encode
-from fedlab.errors import DataError, FedlabError, PrivacyError, SchemaError, TrainingError
+from fedlab.errors import (
+    DataError,
+    FedlabError,
+    PrivacyError,
+    RefusedError,
+    SchemaError,
+    TrainingError,
+)
 from fedlab.export.agreement import check_agreement
 from fedlab.export.estimators import dump_estimator, load_estimator
 from fedlab.export.graph import onnx_inputs, session_of, to_onnx
-from fedlab.queries import CategoryCounts, Moments, Ranks
+from fedlab.queries import CategoryCounts, Moments, Ranks, Reply, Request
 from fedlab.strategies import Strategy
 from fedlab.training import Training
 from tests.builders import PROMISE, answer_of, ask, bits, deal, design, lone, table
@@ -358,6 +366,178 @@ def test_neither_order_nor_threads_nor_the_wire_change_a_bit() -> None:
         run = run_of(staged(), plan, rounds=3, **change)
         assert run.problem.space == reference.problem.space
         assert bits(run.state.parameters) == bits(reference.state.parameters)
+
+
+# One plan for all models
+
+
+PLAN = Preprocess(impute={"lab": "median", "stage": "most_frequent"}, min_count=20, unseen="bucket")
+SMALL: dict[str, Any] = {"n_trees": 5, "max_depth": 4}
+MODELS: dict[str, tuple[Any, int]] = {
+    "logistic": (LogisticRegression(), 12),
+    "linear support vectors": (fl.SVC(kernel="linear"), 20),
+    "support vectors": (fl.SVC(n_components=40), 20),
+    "gaussian bayes": (FederatedNB(), 2),
+    "bernoulli bayes": (fl.BernoulliNB(), 1),
+    "k-means": (fl.KMeans(n_clusters=3, n_init=2), 40),
+    "components": (fl.PCA(), 1),
+    "forest": (fl.RandomForestClassifier(**SMALL), 40),
+    "boosting": (fl.GradientBoostingClassifier(n_trees=4), 40),
+    "scikit-learn's": (fl.SklearnModel(SGDClassifier(loss="log_loss", random_state=0)), 10),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("plan", [PLAN, Preprocess(standardise=False, impute="zero")], ids=str)
+def test_one_plan_serves_every_model(name: str, plan: Preprocess) -> None:
+    frame = staged(seed=8)
+    # As its logarithm, so that steps without scaling get somewhere.
+    frame = frame.assign(lab=np.log(frame["lab"]), age=frame["age"] / 10)
+    model, rounds = MODELS[name]
+    run = run_of(frame, plan, model=model, rounds=rounds)
+    columns = run.problem.space.names
+    assert ("stage=(other)" in columns) == (plan is PLAN)
+    gap = run.gap_to_pooled(frame)
+    if gap.frame.empty:
+        assert gap.identical
+    elif name == "scikit-learn's":
+        assert gap.figures["accuracy"]["difference"] > -0.05
+    else:
+        assert gap.largest < 1e-6
+    # A row with a gap everywhere and a category that nobody declared has a prediction.
+    strange = frame.iloc[:2].copy()
+    strange["stage"], strange["ward"] = "V", "attic"
+    strange[["age", "lab", "smoker"]] = np.nan
+    found = run.model.transform(strange) if name == "components" else run.model.predict(strange)
+    assert len(found) == 2
+
+
+def test_a_survival_model_has_the_preprocessing_of_the_pooled_rows() -> None:
+    frame = staged(seed=8).rename(columns={"died": "event"})
+    random = np.random.default_rng(0)
+    frame["time"] = np.ceil(random.exponential(50, len(frame))) + 1
+    plan = Preprocess(impute="median", min_count=20)
+    sites = deal(frame, [150, 90, 60], target="time", event="event")
+    run = fl.Federation(sites).train(
+        fl.CoxRegression(grid="exact"), preprocess=plan, evaluate=False
+    )
+    run.run(12, progress=False)
+    assert run.gap_to_pooled(frame).largest < 1e-8
+    x = run.problem.space.matrix(frame)
+    # Categories add up to a constant where none is missing, so that one of each is left out.
+    kept = [i for i, name in enumerate(run.problem.space.names) if "=" not in name]
+    pooled = pooled_numbers(frame, plan)
+    np.testing.assert_allclose(x[:, kept], pooled, atol=1e-12)
+
+
+def pooled_numbers(frame: pd.DataFrame, plan: Preprocess) -> Any:
+    columns = frame[["age", "lab", "smoker"]]
+    steps = make_pipeline(StandardScaler(), SimpleImputer(strategy=plan.impute))
+    return steps.fit_transform(columns)
+
+
+def test_made_up_centres_lie_among_rows_that_are_not_scaled() -> None:
+    frame = table(300, gaps=False)
+    plan = Preprocess(standardise=False)
+    run = run_of(frame, plan, model=fl.KMeans(n_clusters=40, n_init=1), rounds=0)
+    ages = run.state.parameters["centers"][0][:, 0]
+    assert abs(ages.mean() - frame["age"].mean()) < 3 * frame["age"].std() / np.sqrt(40)
+    assert 0.6 < ages.std() / frame["age"].std() < 1.4
+
+
+def test_centres_and_components_are_counted_by_the_columns_that_are_left() -> None:
+    frame = staged()
+    plan = Preprocess(min_count=250, rare="drop")
+    names = run_of(frame, plan).problem.space.names
+    assert names == ("age", "lab", "smoker")
+    centres = [[0.0] * 3, [1.0] * 3]
+    run_of(frame, plan, model=fl.KMeans(n_clusters=2, start=centres), rounds=1)
+    run_of(frame, plan, model=fl.PCA(n_components=3), rounds=1)
+    with pytest.raises(TrainingError, match="3 for 10 columns"):
+        run_of(frame, model=fl.KMeans(n_clusters=2, start=centres))
+    with pytest.raises(TrainingError, match="At most 3 components"):
+        run_of(frame, plan, model=fl.PCA(n_components=4))
+
+
+def test_components_without_scaling_get_their_last_digits_from_a_second_round() -> None:
+    frame = table(300, gaps=False).assign(lab=lambda rows: rows["lab"] + 1e5)
+    plan = Preprocess(standardise=False)
+    gaps = [
+        run_of(frame, plan, model=fl.PCA(), rounds=rounds).gap_to_pooled(frame).largest
+        for rounds in (1, 2)
+    ]
+    assert gaps[1] < 1e-8
+    assert gaps[1] <= gaps[0]
+
+
+def test_a_plan_that_leaves_no_column_is_refused() -> None:
+    site = lone(staged()[["ward", "stage", "died"]])
+    with pytest.raises(TrainingError, match="none is left"):
+        fl.Federation([site]).train(
+            LogisticRegression(), preprocess=Preprocess(min_count=1000, rare="drop")
+        )
+
+
+# What sites are asked
+
+
+class Eavesdropper(fl.Site):
+    """A site that keeps what it was asked."""
+
+    def answer(self, request: Request) -> Reply:
+        self.__dict__.setdefault("asked", []).append(request.query)
+        return super().answer(request)
+
+
+def asked_of(plan: Preprocess, model: Any = None, **options: Any) -> list[Any]:
+    site = Eavesdropper("mercy", staged(), target="died", test_size=0.0, **options)
+    model = model or LogisticRegression()
+    fl.Federation([site]).train(model, preprocess=plan, evaluate=False)
+    return [query for query in site.__dict__["asked"] if hasattr(query, "schema")]
+
+
+def test_sites_are_asked_for_no_more_than_the_plan_needs() -> None:
+    def columns(kind: Any, plan: Preprocess) -> set[str]:
+        queries = [query for query in asked_of(plan) if isinstance(query, kind)]
+        return {name for query in queries for name in query.schema.names}
+
+    assert columns(Ranks, Preprocess(impute={"lab": "median"})) == {"lab"}
+    assert columns(Ranks, Preprocess(impute={"smoker": "most_frequent"})) == {"smoker"}
+    assert columns(Ranks, Preprocess()) == set()
+    assert columns(CategoryCounts, Preprocess(impute={"stage": "most_frequent"})) == {"stage"}
+    assert columns(CategoryCounts, Preprocess(min_count=5)) == {"ward", "stage"}
+    assert columns(CategoryCounts, Preprocess(unseen="bucket")) == set()
+
+
+def test_a_frequent_value_is_found_in_one_question() -> None:
+    queries = asked_of(Preprocess(impute={"smoker": "most_frequent"}))
+    assert sum(isinstance(query, Ranks) for query in queries) == 1
+
+
+@pytest.mark.parametrize(
+    ("plan", "model"),
+    [
+        (Preprocess(impute="median"), LogisticRegression()),
+        (Preprocess(impute={"smoker": "most_frequent"}), LogisticRegression()),
+    ],
+    ids=str,
+)
+def test_a_site_may_keep_counts_to_itself_that_tell_single_values(
+    plan: Preprocess, model: Any
+) -> None:
+    closed = fl.Policy(minimum_rows=1, single_values=False)
+    with pytest.raises(RefusedError, match="single rows") as caught:
+        asked_of(plan, model, policy=closed)
+    assert caught.value.code == "values"
+    assert asked_of(Preprocess(min_count=5), model, policy=closed)
+
+
+def test_such_a_site_grows_no_trees() -> None:
+    closed = fl.Policy(minimum_rows=1, single_values=False)
+    sites = deal(staged(), [200, 100], policy=closed)
+    run = fl.Federation(sites).train(fl.RandomForestClassifier(n_trees=2), evaluate=False)
+    with pytest.raises(RefusedError, match="without trees"):
+        run.step()
 
 
 # Export

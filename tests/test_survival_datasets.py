@@ -61,14 +61,13 @@ class TestCgd:
         assert table["prophylactic_antibiotics"].sum() == 111
 
     def test_interferon_prevents_infections(self) -> None:
-        from fedlab.core.cox import CoxRegression, inference_frame
+        from fedlab.core.cox import CoxRegression
 
         fed = fl.Federation(datasets.cgd(policy=OPEN, test_size=0.0))
         run = fed.train(CoxRegression(grid="exact"), evaluate=False)
         run.run(8, progress=False)
-        state, space = run.state, run.problem.space
         ratios = ["hazard_ratio", "hazard_ratio_lower", "hazard_ratio_upper"]
-        found = inference_frame(state.parameters, state.carried, space)[ratios]
+        found = run.inference().frame[ratios]
         assert found.index[0] == "treated"
         assert found.to_numpy()[0].round(2).tolist() == [0.31, 0.16, 0.63]
 

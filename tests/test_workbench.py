@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets as ipw
+import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
@@ -22,7 +26,7 @@ from fedlab.training import Training
 from fedlab.widgets import Workbench
 from fedlab.widgets.style import CSS, SCRIPT
 from fedlab.widgets.worker import Worker
-from tests.builders import OPEN, deal, table
+from tests.builders import OPEN, deal, numeric, table
 
 SECONDS = 60
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -155,7 +159,7 @@ def test_the_same_clicks_give_the_same_model_as_code(bench: Workbench) -> None:
 
 
 def test_rewind_goes_back_one_round_by_default_and_gives_no_spend_back(bench: Workbench) -> None:
-    bench.form.private.value = True
+    bench.form.promise.private.value = True
     click(bench, bench.controls.step, bench.controls.step)
     spent = bench.fed.privacy.totals["epsilon_spent"].tolist()
     assert bench.controls.to_round.value == 1
@@ -307,16 +311,20 @@ def test_a_run_of_other_sites_is_not_taken(bench: Workbench) -> None:
 
 
 WRONG: list[tuple[Callable[[Workbench], Any], Any, str]] = [
-    (lambda b: b.form.batch, "abc", "Batch size must be a whole number"),
-    (lambda b: b.form.batch, "-3", "batch_size must be a whole number of at least 1"),
-    (lambda b: b.form.rate, "fast", "Learning rate must be a number"),
-    (lambda b: b.form.rate, "nan", "learning_rate must be positive"),
-    (lambda b: b.form.amount, 0, "local_epochs must be a whole number of at least 1"),
-    (lambda b: b.form.share, 2.0, "site_fraction must be above 0"),
-    (lambda b: b.form.epsilon, -1.0, "epsilon must be positive. Got -1."),
-    (lambda b: b.form.delta, 1.0, "delta must lie between 0 and 1"),
-    (lambda b: b.form.rounds, 0, "rounds must be a whole number of at least 1"),
-    (lambda b: b.form.clip, 0.0, "clipping_norm must be positive"),
+    (lambda b: b.form.local["batch_size"], "abc", "Batch size must be a whole number"),
+    (lambda b: b.form.local["batch_size"], "-3", "batch_size must be a whole number of at least 1"),
+    (lambda b: b.form.local["learning_rate"], "fast", "Learning rate must be a number"),
+    (lambda b: b.form.local["learning_rate"], "nan", "learning_rate must be positive"),
+    (
+        lambda b: b.form.local["local_epochs"],
+        0,
+        "local_epochs must be a whole number of at least 1",
+    ),
+    (lambda b: b.form.local["site_fraction"], 2.0, "site_fraction must be above 0"),
+    (lambda b: b.form.promise.epsilon, -1.0, "epsilon must be positive. Got -1."),
+    (lambda b: b.form.promise.delta, 1.0, "delta must lie between 0 and 1"),
+    (lambda b: b.form.promise.rounds, 0, "rounds must be a whole number of at least 1"),
+    (lambda b: b.form.promise.clip, 0.0, "clipping_norm must be positive"),
 ]
 
 
@@ -324,7 +332,7 @@ WRONG: list[tuple[Callable[[Workbench], Any], Any, str]] = [
 def test_a_bad_setting_is_said_in_words_and_the_next_click_works(
     bench: Workbench, where: Callable[[Workbench], Any], value: object, words: str
 ) -> None:
-    bench.form.private.value = True
+    bench.form.promise.private.value = True
     right = where(bench).value
     where(bench).value = value
     click(bench, bench.form.start)
@@ -368,12 +376,10 @@ def test_other_bad_fields_are_said_in_words(bench: Workbench) -> None:
     assert "<img" not in shown(bench)
 
 
-def test_newton_under_privacy_takes_noisy_steps(bench: Workbench) -> None:
-    bench.form.private.value, bench.form.kind.value = True, "FedNewton"
-    click(bench, bench.form.start, bench.controls.step)
-    assert bench.error is None
-    assert bench.run is not None
-    assert [event.count for event in bench.run.rounds[-1].charges.values()][:1] == [1]
+def test_newton_under_privacy_is_refused_in_words(bench: Workbench) -> None:
+    bench.form.promise.private.value, bench.form.kind.value = True, "FedNewton"
+    click(bench, bench.form.start)
+    assert "FedNewton has no bounded sensitivity" in shown(bench)
 
 
 def test_a_refusal_by_a_sites_budget_loses_nothing() -> None:
@@ -514,10 +520,10 @@ def test_the_form_starts_with_what_is_given_and_keeps_what_it_does_not_show() ->
 def test_the_chart_changes_between_exact_and_private_runs(bench: Workbench) -> None:
     click(bench, bench.controls.step)
     exact = [trace.name for trace in chart(bench).data]
-    bench.form.private.value = True
+    bench.form.promise.private.value = True
     click(bench, bench.form.start, bench.controls.step)
     assert [trace.name for trace in chart(bench).data] == ["ε", *bench.fed.sites]
-    bench.form.private.value = False
+    bench.form.promise.private.value = False
     click(bench, bench.form.start, bench.controls.step)
     assert [trace.name for trace in chart(bench).data] == exact
 
@@ -529,7 +535,7 @@ def test_the_chart_keeps_its_panels_and_height_when_a_run_begins(bench: Workbenc
         click(bench, button)
         now = [(trace.name, trace.yaxis) for trace in live.data], live.layout.height
         assert now == before
-    bench.form.private.value = True
+    bench.form.promise.private.value = True
     click(bench, bench.form.start)
     assert live.layout.height == before[1]
 
@@ -580,3 +586,347 @@ def test_a_click_on_what_is_being_shown_waits_and_counts() -> None:
     showing.set()
     assert worker.wait(SECONDS)
     assert done == [True, "second"]
+
+
+def survivors(n_rows: int = 120) -> pd.DataFrame:
+    """Whole days until death or the end of watching, which age shortens."""
+    frame, random = numeric(n_rows, seed=4).drop(columns="died"), np.random.default_rng(2)
+    life = random.exponential(20 * np.exp(-(frame["age"] - 60) / 12))
+    watched = random.exponential(30, n_rows)
+    days = np.ceil(np.minimum(life, watched))
+    return frame.assign(days=days, died=(life <= watched).astype(int))
+
+
+def of_target(kind: str) -> fl.Federation:
+    options: dict[str, Any] = {"test_size": 0.2}
+    if kind == "survival":
+        options |= {"target": "days", "event": "died", "ranges": None}
+        return fl.Federation(deal(survivors(), [70, 50], **options), seed=3)
+    frame = numeric(120, signal=2.0)
+    if kind == "numbers":
+        frame = frame.drop(columns="died").assign(cost=lambda each: np.abs(each["lab"]) + 1)
+        options |= {"target": "cost", "ranges": {}}
+    if kind == "three classes":
+        stages = pd.Index(["early", "late", "none"])
+        frame["died"] = pd.Categorical.from_codes(np.arange(120) % 3, categories=stages)
+    return fl.Federation(deal(frame, [70, 50], **options), seed=3)
+
+
+CLASSES = [
+    *("LogisticRegression", "SVC", "GaussianNB", "BernoulliNB"),
+    *("RandomForestClassifier", "GradientBoostingClassifier"),
+]
+NUMBERS = [
+    *("LinearRegression", "Ridge", "PoissonRegression"),
+    *("RandomForestRegressor", "GradientBoostingRegressor"),
+]
+OFFERED = {
+    "classes": CLASSES,
+    "three classes": CLASSES,
+    "numbers": NUMBERS,
+    "survival": ["CoxRegression"],
+}
+
+
+def values_of(kind: ipw.Dropdown) -> list[str]:
+    return [value for _, value in kind.options]
+
+
+@pytest.mark.parametrize("kind", OFFERED)
+def test_the_models_offered_are_those_that_fit_the_target(kind: str) -> None:
+    bench = Workbench(of_target(kind))
+    form, target = bench.form, {"numbers": "cost (numbers)", "survival": "days (time until died)"}
+    assert f"Target {target.get(kind, 'died (')}" in shown(bench)
+    assert values_of(form.models.kind) == [*OFFERED[kind], "KMeans", "PCA"]
+    if kind == "survival":
+        form.models.fields.inputs["grid"].value = "exact"
+        assert form.model() == fl.CoxRegression(grid="exact")
+    else:
+        assert form.model() == getattr(fl, OFFERED[kind][0])()
+
+
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [(kind, model) for kind, models in OFFERED.items() for model in [*models, "KMeans", "PCA"]],
+)
+def test_each_model_is_fitted_and_judged_by_clicks(kind: str, model: str) -> None:
+    bench = Workbench(of_target(kind))
+    form, results = bench.form, bench.results
+    form.models.kind.value = model
+    for name, value in {"n_trees": 2, "max_depth": "2", "grid": "5, 40", "n_clusters": 2}.items():
+        if name in form.models.fields.inputs:
+            form.models.fields.inputs[name].value = value
+    if model == "SVC":
+        form.models.fields.inputs["kernel"].value = "linear"
+    bench.controls.n_rounds.value = 3
+    click(bench, bench.controls.run)
+    assert bench.error is None
+    assert bench.run is not None
+    assert type(bench.run.problem.model).__name__ == model
+    done = bench.run.strategy.finished(bench.run.problem, bench.run.state)
+    assert bench.run.round == 3 or done
+    assert model in shown(bench)
+    score = bench.run.problem.model.score
+    figure = [trace for trace in chart(bench).data if trace.yaxis == "y2"]
+    held_out = bench.run.history[f"held_out_{score}"].to_numpy()
+    factor = 100 if score == "accuracy" else 1
+    np.testing.assert_allclose(np.array(figure[0].y, float), factor * held_out, atol=1e-6)
+    click(bench, results.evaluate)
+    assert bench.error is None
+    assert score.replace("_", " ") in classed(bench, "fedlab-evaluation-table").value
+
+
+EVERY = [
+    *("FedAvg", "FedNewton", "FedProx", "SCAFFOLD", "FedNova", "FedSGD"),
+    *("FedAvgM", "FedAdam", "FedYogi", "FedAdagrad", "FineTuning", "Ditto"),
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "strategies"),
+    [
+        ("LogisticRegression", EVERY),
+        ("SVC", EVERY),
+        ("GaussianNB", ["FedSums"]),
+        ("RandomForestClassifier", ["FedForest"]),
+        ("GradientBoostingClassifier", ["FedBoost"]),
+        ("KMeans", ["FedSums"]),
+    ],
+)
+def test_the_strategies_offered_are_those_that_fit_the_model(
+    bench: Workbench, model: str, strategies: list[str]
+) -> None:
+    bench.form.models.kind.value = model
+    assert values_of(bench.form.kind) == strategies
+    assert bench.form.kind.value == strategies[0]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_each_strategy_takes_a_round_and_starts_as_in_code(bench: Workbench, name: str) -> None:
+    bench.form.kind.value = name
+    assert bench.form.strategy() == getattr(fl, name)()
+    click(bench, bench.controls.step)
+    assert bench.error is None
+    assert bench.run is not None
+    assert bench.run.strategy == getattr(fl, name)()
+    assert f"LogisticRegression by {name}" in shown(bench)
+
+
+def test_settings_of_model_strategy_and_rule_reach_the_run(bench: Workbench) -> None:
+    form = bench.form
+    form.models.fields.inputs["C"].value = ""
+    form.kind.value = "Ditto"
+    form.strategies.fields.inputs["lam"].value = 0.5
+    form.local["local_epochs"].value = 2
+    form.local["batch_size"].value = ""
+    form.rules.kind.value = "TrimmedMean"
+    form.rules.fields.inputs["f"].value = 0
+    click(bench, bench.form.start)
+    assert bench.run is not None
+    assert bench.run.problem.model == fl.LogisticRegression(C=math.inf)
+    expected = fl.Ditto(lam=0.5, local_epochs=2, batch_size=None, aggregator=fl.TrimmedMean(f=0))
+    assert bench.run.strategy == expected
+
+
+def test_what_was_typed_is_kept_while_another_is_chosen(bench: Workbench) -> None:
+    form = bench.form
+    form.models.fields.inputs["C"].value = "0.25"
+    form.kind.value = "FedProx"
+    form.strategies.fields.inputs["mu"].value = 0.7
+    form.models.kind.value = "RandomForestClassifier"
+    assert form.strategy() == fl.FedForest()
+    form.models.kind.value = "LogisticRegression"
+    assert form.model() == fl.LogisticRegression(C=0.25)
+    form.kind.value = "FedProx"
+    assert form.strategy() == fl.FedProx(mu=0.7)
+
+
+def test_a_strategy_that_fits_both_models_stays_chosen(bench: Workbench) -> None:
+    bench.form.kind.value = "FedProx"
+    bench.form.models.kind.value = "SVC"
+    assert bench.form.kind.value == "FedProx"
+
+
+def displayed(bench: Workbench) -> list[str]:
+    """Labels of the form's inputs that can be seen."""
+
+    def seen(widget: Any) -> Iterator[Any]:
+        if widget.layout.display == "none":
+            return
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from seen(child)
+
+    buttons = (ipw.Button, ipw.Box)
+    return [w.description for w in seen(bench.form.widget) if not isinstance(w, buttons)]
+
+
+LOCAL = ["Local epochs", "Batch size", "Learning rate", "Share of sites"]
+
+
+@pytest.mark.parametrize(
+    ("model", "strategy", "labels"),
+    [
+        ("LogisticRegression", "FedAvg", ["C", "Strategy", *LOCAL, "Combined by"]),
+        ("LogisticRegression", "FedNewton", ["C", "Strategy"]),
+        ("LogisticRegression", "FedSGD", ["C", "Strategy", *LOCAL[2:], "Combined by"]),
+        ("LogisticRegression", "FineTuning", ["C", "Strategy", *LOCAL]),
+        ("LogisticRegression", "Ditto", ["C", "Strategy", "Pull λ", *LOCAL, "Combined by"]),
+        ("RandomForestClassifier", "FedForest", ["Trees", "Depth", "Strategy"]),
+        ("GaussianNB", "FedSums", ["Strategy"]),
+    ],
+)
+def test_only_settings_that_count_are_shown(
+    bench: Workbench, model: str, strategy: str, labels: list[str]
+) -> None:
+    bench.form.models.kind.value = model
+    bench.form.kind.value = strategy
+    assert displayed(bench) == ["Model", *labels, "Record-level privacy"]
+
+
+BAD_MODELS: list[tuple[str, str, Any, str]] = [
+    ("LogisticRegression", "C", "much", "C must be a number. Got 'much'."),
+    ("LogisticRegression", "C", "-1", "C must be"),
+    ("RandomForestClassifier", "n_trees", 0, "n_trees must be a whole number of at least 1"),
+    ("RandomForestClassifier", "max_depth", "deep", "Depth must be a whole number"),
+    ("KMeans", "n_clusters", 0, "n_clusters"),
+    ("PCA", "n_components", 99, "components fit into"),
+]
+
+
+@pytest.mark.parametrize(("model", "name", "value", "words"), BAD_MODELS)
+def test_a_bad_setting_of_a_model_is_said_in_words_and_loses_no_run(
+    bench: Workbench, model: str, name: str, value: object, words: str
+) -> None:
+    click(bench, bench.controls.step)
+    before = bench.run
+    bench.form.models.kind.value = model
+    field = bench.form.models.fields.inputs[name]
+    right, field.value = field.value, value
+    click(bench, bench.form.start)
+    assert words in html.unescape(classed(bench, "fedlab-notice").children[1].value)
+    assert bench.run is before
+    field.value = right
+    click(bench, bench.form.start)
+    assert bench.error is None
+
+
+def test_a_rule_that_needs_more_sites_says_so(bench: Workbench) -> None:
+    bench.form.rules.kind.value = "Krum"
+    click(bench, bench.controls.step)
+    assert "2 sites" in shown(bench)
+    assert bench.run is not None
+    assert bench.run.round == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "grid"),
+    [
+        ("exact", "exact"),
+        ("5, 20", (5.0, 10.0, 15.0, 20.0)),
+        ("0.1,0.3", (0.1, 0.2, 0.3)),
+        ("30, 90,", (30.0, 90.0)),
+        ("1, 2, 7", (1.0, 2.0, 7.0)),
+        ("12", (12.0,)),
+    ],
+)
+def test_a_grid_of_times_is_typed_in_few_strokes(text: str, grid: Any) -> None:
+    form = Workbench(of_target("survival")).form
+    form.models.fields.inputs["grid"].value = text
+    found = form.model()
+    assert isinstance(found, fl.CoxRegression)
+    assert found.grid == (grid if isinstance(grid, str) else pytest.approx(grid))
+    given = Workbench(of_target("survival"), found)
+    assert given.form.model() == found
+
+
+@pytest.mark.parametrize(
+    ("kind", "titles"),
+    [
+        ("numbers", ["mean squared error", "R² on", "norm of"]),
+        ("survival", ["partial log loss", "concordance on", "sent by all"]),
+    ],
+)
+def test_the_empty_chart_has_the_names_of_the_first_model(kind: str, titles: list[str]) -> None:
+    layout = chart(Workbench(of_target(kind))).layout
+    axes = (layout.yaxis, layout.yaxis2, layout.yaxis3)
+    assert [axis.title.text.split("<br>")[0] for axis in axes] == titles
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "Grid of times must be filled in"),
+        ("monthly", "Grid of times takes a step and an end"),
+        ("5, 1", "Grid of times takes"),
+        ("-5, 20", "Grid of times takes"),
+        ("nan, 20", "Grid of times takes"),
+        ("1e-9, 20", "Grid of times takes"),
+        ("3, 2, 1", "positive, finite times that rise"),
+    ],
+)
+def test_a_grid_that_is_none_is_said_in_words(text: str, words: str) -> None:
+    bench = Workbench(of_target("survival"))
+    bench.form.models.fields.inputs["grid"].value = text
+    click(bench, bench.controls.step)
+    assert words in shown(bench)
+    assert bench.run is None
+
+
+def test_a_forest_ends_by_itself_and_has_no_contributions(bench: Workbench) -> None:
+    bench.form.models.kind.value = "RandomForestClassifier"
+    bench.form.models.fields.inputs["n_trees"].value = 2
+    bench.form.models.fields.inputs["max_depth"].value = "2"
+    bench.controls.n_rounds.value = 500
+    click(bench, bench.controls.run)
+    assert bench.run is not None
+    last = bench.run.round
+    assert last < 500
+    assert f"Round {last} was the last: the model is finished." in shown(bench)
+    assert "FedForest keeps only the sums" in classed(bench, "fedlab-contributions-table").value
+    assert enabled(bench) == {"New run", "Rewind", "Evaluate", "Export"}
+    click(bench, bench.results.contribute)
+    assert bench.error is None or "keeps only the sums" in shown(bench)
+    click(bench, bench.controls.rewind)
+    assert {"Step", "Run"} <= enabled(bench)
+    bench.form.models.kind.value = "LogisticRegression"
+    click(bench, bench.form.start, bench.controls.step)
+    assert "FedForest" not in classed(bench, "fedlab-contributions-table").value
+    assert "Compute" in enabled(bench)
+
+
+def test_sites_own_parameters_are_judged_where_there_are_any(
+    bench: Workbench, tmp_path: Path
+) -> None:
+    click(bench, bench.controls.step, bench.results.evaluate)
+    assert bench.results.personal.layout.display == "none"
+    assert "personal" not in classed(bench, "fedlab-evaluation-table").value
+    bench.form.kind.value = "Ditto"
+    click(bench, bench.form.start, bench.controls.step, bench.results.evaluate)
+    assert bench.results.personal.layout.display == ""
+    assert "personal accuracy" in classed(bench, "fedlab-evaluation-table").value
+    bench.results.folder.value = str(tmp_path / "model")
+    click(bench, bench.results.export)
+    assert bench.error is None
+    bench.results.personal.value = False
+    click(bench, bench.results.evaluate)
+    assert "personal" not in classed(bench, "fedlab-evaluation-table").value
+
+
+def test_a_model_the_form_does_not_know_is_offered_as_given() -> None:
+    from sklearn.linear_model import SGDClassifier
+
+    model = fl.SklearnModel(SGDClassifier(loss="log_loss"))
+    bench = Workbench(of_target("classes"), model)
+    assert bench.form.model() is model
+    assert values_of(bench.form.kind)[0] == "FedAvg"
+    assert "FedNewton" not in values_of(bench.form.kind)
+    click(bench, bench.controls.step)
+    assert bench.error is None
+
+
+def test_a_rule_given_in_code_is_kept() -> None:
+    strategy = fl.FedAvg(aggregator=fl.NormClipping(bound=0.5))
+    bench = Workbench(federation(), strategy=strategy)
+    assert bench.form.strategy() == strategy
+    assert bench.form.rules.kind.value == "NormClipping"

@@ -19,7 +19,7 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class LabelSkew:
-    """Sites of one size whose mixes of classes differ (Hsu et al. 2019).
+    """Sites whose mixes of classes differ (Hsu et al. 2019), of one size unless said otherwise.
 
     Each site draws its mix from Dirichlet(alpha * p), where p is the mix of the whole table, and
     then its rows from that mix, without replacement; a class that has run out is passed over.
@@ -29,17 +29,27 @@ class LabelSkew:
     alpha : float
         Concentration. 100 is close to identical sites, 1 gives very different ones, and below
         0.3 most sites hold nearly one class when there are two.
+    sizes : float, optional
+        Concentration of the Dirichlet from which the sites' shares of the rows are drawn, as in
+        `QuantitySkew`; by default sites are of one size.
 
     Examples
     --------
-    >>> LabelSkew(0.3)
-    LabelSkew(alpha=0.3)
+    >>> LabelSkew(0.3), LabelSkew(0.3, sizes=2)
+    (LabelSkew(alpha=0.3), LabelSkew(alpha=0.3, sizes=2))
     """
 
     alpha: float
+    sizes: float | None = None
 
     def __post_init__(self) -> None:
         _check_alpha(self.alpha)
+        if self.sizes is not None:
+            _check_alpha(self.sizes)
+
+    def __repr__(self) -> str:
+        sizes = "" if self.sizes is None else f", sizes={self.sizes!r}"
+        return f"LabelSkew(alpha={self.alpha!r}{sizes})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +110,12 @@ def assign(
         skew = LabelSkew(skew)
     rng = generator(seed, "partition")
     if isinstance(skew, LabelSkew):
-        return _deal_by_label(codes, n_sites, skew.alpha, rng)
+        turns = np.arange(rows) % n_sites
+        if skew.sizes is not None:
+            shares = rng.dirichlet(np.full(n_sites, _tame(skew.sizes)))
+            sizes = _sizes(shares, rows, minimum_rows)
+            turns = rng.permutation(np.repeat(np.arange(n_sites), sizes))
+        return _deal_by_label(codes, n_sites, skew.alpha, turns, rng)
     if isinstance(skew, QuantitySkew):
         shares = rng.dirichlet(np.full(n_sites, _tame(skew.alpha)))
     elif skew is None:
@@ -117,7 +132,7 @@ def assign(
 
 
 def _deal_by_label(
-    codes: IntArray, n_sites: int, alpha: float, rng: np.random.Generator
+    codes: IntArray, n_sites: int, alpha: float, turns: IntArray, rng: np.random.Generator
 ) -> IntArray:
     counts = np.bincount(codes)
     mixes = rng.dirichlet(_tame(alpha * counts / counts.sum()), size=n_sites)
@@ -126,8 +141,8 @@ def _deal_by_label(
     where = np.empty(len(codes), dtype=np.int64)
     # Sites draw in turn, one row each: a class that runs out runs out for all at once, and what
     # is left over does not pile up at the last site.
-    for turn, draw in enumerate(rng.random(len(codes))):
-        weights = mixes[turn % n_sites] * (left > 0)
+    for site, draw in zip(turns, rng.random(len(codes)), strict=True):
+        weights = mixes[site] * (left > 0)
         if not weights.any():
             weights = left
         ladder = np.cumsum(weights)
@@ -135,7 +150,7 @@ def _deal_by_label(
         # A draw next to 1 can round up to the last rung itself.
         label = min(label, int(np.flatnonzero(weights)[-1]))
         left[label] -= 1
-        where[rows_of[label][int(left[label])]] = turn % n_sites
+        where[rows_of[label][int(left[label])]] = site
     return where
 
 

@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 
 from fedlab.core.concordance import concordance_counts
-from fedlab.core.cox_inference import inference_frame
 from fedlab.core.model import Model
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.risk_sets import Ties, no_rows, on_grid, partial_likelihood, risk_sums
@@ -21,7 +20,7 @@ from fedlab.errors import TrainingError
 if TYPE_CHECKING:
     from fedlab.core.cox_estimator import CoxEstimator
 
-__all__ = ["CoxRegression", "inference_frame"]
+__all__ = ["CoxRegression"]
 
 
 class CoxRegression(Model, msgspec.Struct, frozen=True, tag=True, kw_only=True):

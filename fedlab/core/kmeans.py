@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import numpy as np
+import pandas as pd
 
 from fedlab.core.estimator import as_pipeline
 from fedlab.core.model import Summed
@@ -14,6 +15,7 @@ from fedlab.core.parameters import Array, Parameters
 from fedlab.core.schema import Schema
 from fedlab.core.seeds import generator
 from fedlab.core.space import Reads, Space, Target
+from fedlab.core.twins import ITERATIONS, refitted
 from fedlab.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -99,17 +101,22 @@ class KMeans(Summed, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         msgspec.structs.force_setattr(self, "start", listed)
 
     def check(self, schema: Schema) -> None:
-        """Raise TrainingError unless `start` has one number a column."""
-        width = sum(max(1, len(column.categories)) for column in schema.columns)
-        if self.start is not None and len(self.start[0]) != width:
-            raise TrainingError(
-                "A centre must have one number a column of the scaled space.",
-                f"{len(self.start[0])} for {width} columns",
-                "Order them as Space.names: numbers first, then one for each category.",
-            )
+        """Every target will do, since none is read."""
 
     def init(self, space: Space) -> Parameters:
-        """The given centres, or made-up patients."""
+        """The given centres, or made-up patients.
+
+        Raises
+        ------
+        TrainingError
+            When `start` has not one number a column.
+        """
+        if self.start is not None and len(self.start[0]) != len(space.names):
+            raise TrainingError(
+                "A centre must have one number a column of the scaled space.",
+                f"{len(self.start[0])} for {len(space.names)} columns",
+                "Order them as Space.names: numbers first, then one for each category.",
+            )
         if self.start is not None:
             centres = np.array([self.start])
         else:
@@ -124,7 +131,7 @@ class KMeans(Summed, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     def _made_up(self, space: Space, which: int, cluster: int) -> Array:
         random = generator(self.seed, "centres", which, cluster)
-        parts = [random.standard_normal(len(space.numbers))]
+        parts = [space.center + space.spread * random.standard_normal(len(space.numbers))]
         for column in space.categories:
             parts.append(np.eye(len(column.categories))[random.integers(len(column.categories))])
         return np.concatenate(parts)
@@ -172,17 +179,27 @@ class KMeans(Summed, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         share = 1 - sums["loss"] / sums["spread"] if sums["spread"] > 0 else 0.0
         return {"loss": sums["loss"] / rows, "explained_variance_ratio": share}
 
+    def pooled_twin(self, fitted: Any, frame: pd.DataFrame, y: Target) -> Any:
+        """scikit-learn's from the centres with which the federated one began, to its end."""
+        from sklearn.base import clone
+
+        # It would stop as soon as centres move little; with 0 it stops where labels stand still.
+        twin = clone(fitted[-1]).set_params(tol=0.0, max_iter=ITERATIONS)
+        return refitted(fitted, twin, frame, y)
+
     def estimator(
         self, parameters: Parameters, space: Space, *, n_samples: int, n_iter: int
     ) -> Pipeline:
         """A pipeline that ends in scikit-learn's KMeans, without labels of training rows.
 
-        Its ``inertia_`` is that of the centres before the last round.
+        Its ``init`` are the centres it began with, and its ``inertia_`` is that of the centres
+        before the last round.
         """
         from sklearn.cluster import KMeans as Estimator
 
         centres = np.array(self.best(parameters))
-        final = Estimator(n_clusters=self.n_clusters, init=centres, n_init=1, algorithm="lloyd")
+        start = np.array(self.init(space)["centers"][int(parameters["inertia"].argmin())])
+        final = Estimator(n_clusters=self.n_clusters, init=start, n_init=1, algorithm="lloyd")
         final.cluster_centers_ = centres
         final.inertia_ = float(parameters["inertia"].min())
         final.n_iter_ = n_iter

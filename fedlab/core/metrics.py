@@ -10,7 +10,7 @@ __all__ = ["from_histogram"]
 
 
 def from_histogram(counts: Array) -> dict[str, float]:
-    """Accuracy, sensitivity, specificity and area under the ROC curve.
+    """Accuracy, sensitivity, specificity, precision, F1 and area under the ROC curve.
 
     Parameters
     ----------
@@ -22,8 +22,10 @@ def from_histogram(counts: Array) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        NaN where a class has no rows. The area counts two rows in one bin as tied, so it is off by
-        at most half the share of pairs that share a bin.
+        NaN where a figure is a share of no rows. F1, the harmonic mean of precision and
+        sensitivity, is of the second class; it is 0 where none of its rows are found. The area
+        counts two rows in one bin as tied, so it is off by at most half the share of pairs that
+        share a bin.
 
     Examples
     --------
@@ -34,11 +36,14 @@ def from_histogram(counts: Array) -> dict[str, float]:
     half = counts.shape[1] // 2
     low, high = negative[:half].sum(), positive[half:].sum()
     n_negative, n_positive = negative.sum(), positive.sum()
+    called = high + negative[half:].sum()
     below = np.cumsum(negative) - negative / 2
     return {
         "accuracy": _share(low + high, n_negative + n_positive),
         "sensitivity": _share(high, n_positive),
         "specificity": _share(low, n_negative),
+        "precision": _share(high, called),
+        "f1": _share(2 * high, called + n_positive),
         "auc": _share(float(positive @ below), n_positive * n_negative),
     }
 

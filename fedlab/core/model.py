@@ -91,6 +91,13 @@ class Model(Open):
 
         return refitted(fitted, tight(fitted[-1]), frame, y)
 
+    def pooled_references(self, fitted: Any, frame: pd.DataFrame, y: Target) -> dict[str, Any]:
+        """Other pooled estimators to be judged beside the twin, by what they are called.
+
+        For models whose twin shares an approximation; by default there are none.
+        """
+        return {}
+
 
 class Classifier(Model):
     """A model that gives each class of a row a score."""

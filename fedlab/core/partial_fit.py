@@ -1,153 +1,35 @@
-"""scikit-learn estimators as named arrays: rebuilt from a name and plain settings, never unpickled.
+"""What scikit-learn estimators learn by ``partial_fit``, as named arrays.
 
-Only classes of a short list are rebuilt, so what travels is the name of one of them, numbers and
-text. What such an estimator learns by ``partial_fit`` are a few arrays of agreed shapes; everything
-else that it keeps from one call to the next is made anew.
+It is a few arrays of agreed shapes; everything else that such an estimator keeps from one call to
+the next is made anew. Estimators are rebuilt from name and settings, never unpickled.
 """
 
 from __future__ import annotations
 
-import threading
-import warnings
+import math
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from fedlab.core.allowed import Setting, check_weights, rebuild
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.space import Target
 from fedlab.errors import TrainingError
 
-__all__ = ["ALLOWED", "Setting", "arrays_of", "blank", "describe", "put", "rebuild", "train"]
+__all__ = ["DivergedError", "arrays_of", "blank", "put", "steps_of_a_pass", "train"]
 
-Setting = None | bool | int | float | str | tuple[int | float, ...]
-MODULES = {
-    "SGDClassifier": "linear_model",
-    "Perceptron": "linear_model",
-    "PassiveAggressiveClassifier": "linear_model",
-    "MLPClassifier": "neural_network",
-    "SGDRegressor": "linear_model",
-    "PassiveAggressiveRegressor": "linear_model",
-    "MLPRegressor": "neural_network",
-}
-ALLOWED = tuple(MODULES)
-# How fast it computes and what it prints is the site's own business.
-PRIVATE = ("n_jobs", "verbose", "warm_start")
 LISTS = ("coefs_", "intercepts_")
 PLAIN = ("coef_", "intercept_")
-ONE_AT_A_TIME = threading.Lock()
 # So short a step that no weight moves, while scikit-learn lays out its arrays.
 NO_STEP = 1e-300
 
 
-def _refuse(
-    came: str, remedy: str = "Pass e.g. fl.SklearnModel(SGDClassifier())."
-) -> TrainingError:
-    return TrainingError(
-        f"SklearnModel needs a scikit-learn estimator whose partial_fit moves plain arrays: "
-        f"{', '.join(ALLOWED)}.",
-        came,
-        remedy,
-    )
+class DivergedError(TrainingError):
+    """Steps at a site that went past the largest number.
 
-
-def describe(estimator: Any) -> tuple[str, dict[str, Setting]]:
-    """Name and settings of an estimator, those left at their defaults left out.
-
-    Raises
-    ------
-    TrainingError
-        When it is none of `ALLOWED`, or has settings that partial_fit or averaging cannot keep.
+    Of an error at a site the name alone leaves it, so the name says it all.
     """
-    kind = type(estimator)
-    name = kind.__name__
-    if isinstance(estimator, type):
-        raise _refuse(f"the class {estimator.__name__}", "Pass an instance, with brackets.")
-    if name not in MODULES or _class(name) is not kind:
-        lacks = "" if hasattr(estimator, "partial_fit") else ", which has no partial_fit"
-        raise _refuse(f"{name}{lacks}")
-    usual = _made(kind, {}).get_params(deep=False)
-    settings = {
-        key: _plain(key, value)
-        for key, value in estimator.get_params(deep=False).items()
-        if key not in PRIVATE and not _same(value, usual[key])
-    }
-    check(name, settings)
-    return name, settings
-
-
-def _class(name: str) -> Any:
-    return getattr(import_module(f"sklearn.{MODULES[name]}"), name, None)
-
-
-def _made(kind: Any, settings: Mapping[str, Setting]) -> Any:
-    # Filters of warnings belong to the whole process, and sites may compute at once.
-    with ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        return kind(**settings)
-
-
-def _same(value: object, other: object) -> bool:
-    return type(value) is type(other) and value == other
-
-
-def _plain(key: str, value: object) -> Setting:
-    plain = value.item() if isinstance(value, np.generic) else value
-    if plain is None or isinstance(plain, bool | int | float | str):
-        return plain
-    if isinstance(plain, list | tuple):
-        numbers = tuple(each.item() if isinstance(each, np.generic) else each for each in plain)
-        if all(isinstance(each, int | float) for each in numbers):
-            return numbers
-    raise TrainingError(
-        "Settings of the estimator must be numbers, text or lists of numbers, to travel.",
-        f"{key} of type {type(value).__name__}",
-        "Pass e.g. random_state=0." if key == "random_state" else f"Leave {key} out.",
-    )
-
-
-def check(name: str, settings: Mapping[str, Setting]) -> None:
-    """Raise TrainingError for what cannot be averaged or continued."""
-    if name not in MODULES:
-        raise _refuse(f"{name}")
-    for key, reason in (
-        ("average", "averages over steps are not carried from round to round"),
-        ("early_stopping", "partial_fit holds no rows out"),
-        ("class_weight", "partial_fit knows no weights of classes"),
-    ):
-        if settings.get(key):
-            raise TrainingError(
-                f"{name} must be trained without {key}: {reason}.",
-                f"{key}={settings[key]!r}",
-                f"Leave {key} out.",
-            )
-    if settings.get("solver") == "lbfgs":
-        raise TrainingError(
-            f"{name} must be trained by a solver that has partial_fit.",
-            "solver='lbfgs'",
-            "Pass solver='adam' or 'sgd'.",
-        )
-
-
-def rebuild(name: str, settings: Mapping[str, Setting]) -> Any:
-    """The estimator as it was before fitting.
-
-    Raises
-    ------
-    TrainingError
-        When this version of scikit-learn does not have it, or not these settings.
-    """
-    check(name, settings)
-    kind = _class(name)
-    try:
-        return _made(kind, settings)
-    except TypeError:
-        raise TrainingError(
-            "All sites must have a version of scikit-learn that knows the estimator's settings.",
-            f"{name} with {', '.join(sorted(settings))}",
-            "Leave out what is new or gone.",
-        ) from None
 
 
 def blank(
@@ -166,10 +48,20 @@ def blank(
     n_features : int
     labels : sequence
         The classes, or nothing for a regressor.
+
+    Raises
+    ------
+    NetworkTooLargeError
+        Before any room is made for it.
+    TrainingError
+        When the estimator is not allowed, or scikit-learn cannot train it with these settings.
     """
     estimator = rebuild(name, settings)
-    network = "hidden_layer_sizes" in estimator.get_params(deep=False)
     usual = estimator.get_params(deep=False)
+    network = "hidden_layer_sizes" in usual
+    hidden = usual.get("hidden_layer_sizes", ())
+    layers = hidden if isinstance(hidden, Sequence) else (hidden,)
+    check_weights(layers, n_features, max(len(labels), 1))
     seed = usual["random_state"]
     estimator.set_params(random_state=0 if seed is None else seed)
     if network:
@@ -212,8 +104,20 @@ def arrays_of(estimator: Any) -> Parameters:
     return Parameters(found)
 
 
-def put(parameters: Mapping[str, Array], estimator: Any) -> Any:
-    """Give the estimator copies of the arrays."""
+def put(parameters: Parameters, estimator: Any) -> Any:
+    """Give a `blank` estimator copies of the arrays.
+
+    Raises
+    ------
+    TrainingError
+        When they have other names or shapes than its own, or are not finite.
+    """
+    if not parameters.fits(arrays_of(estimator)):
+        raise TrainingError(
+            "Parameters must have the names and shapes of the estimator's arrays.",
+            f"others for {type(estimator).__name__}",
+            "Check that both sides run the same version of fedlab and of scikit-learn.",
+        )
     for name in PLAIN:
         if name in parameters:
             setattr(estimator, name, np.array(parameters[name]))
@@ -222,6 +126,20 @@ def put(parameters: Mapping[str, Array], estimator: Any) -> Any:
             layers = range(len(getattr(estimator, name)))
             setattr(estimator, name, [np.array(parameters[f"{name}{i}"]) for i in layers])
     return estimator
+
+
+def steps_of_a_pass(settings: Mapping[str, Setting], n_rows: int, *, network: bool) -> int:
+    """Gradient steps that one pass over `n_rows` rows takes.
+
+    Examples
+    --------
+    >>> steps_of_a_pass({}, 450, network=True), steps_of_a_pass({}, 450, network=False)
+    (3, 450)
+    """
+    if not network:
+        return n_rows
+    batch = settings.get("batch_size")
+    return math.ceil(n_rows / min(batch if isinstance(batch, int) else 200, n_rows))
 
 
 def train(
@@ -239,6 +157,11 @@ def train(
     done : int
         Passes that were made before, on which learning rates that fall depend.
     random : Generator
+
+    Raises
+    ------
+    DivergedError
+        When the steps are too long.
     """
     estimator.t_ += done * len(y)
     batch = estimator.get_params(deep=False).get("batch_size")
@@ -247,5 +170,15 @@ def train(
         estimator.set_params(batch_size=len(y))
     for _ in range(epochs):
         estimator.set_params(random_state=int(random.integers(2**31)))
-        estimator.partial_fit(x, y)
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                estimator.partial_fit(x, y)
+        except ValueError as error:
+            if "overflow" in str(error) or "non-finite" in str(error):
+                raise DivergedError(
+                    "Passes over the rows must stay finite.",
+                    f"an overflow in {type(estimator).__name__}",
+                    "Lower its learning rate, or let numbers be scaled.",
+                ) from None
+            raise
     return arrays_of(estimator)

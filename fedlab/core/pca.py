@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import numpy as np
+import pandas as pd
 
 from fedlab.core.estimator import as_pipeline
 from fedlab.core.model import Summed
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.schema import Schema
 from fedlab.core.space import Reads, Space, Target
+from fedlab.core.twins import refitted
 from fedlab.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ class PCA(Summed, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     Sites send counts, sums and outer products of their rows; their total gives the covariance of
     the pooled rows, whose eigenvectors are scikit-learn's components (Chu et al. 2006, section 4).
-    The scaling has already taken off the means, so nothing cancels in the one round it takes. The
+    The scaling has already taken off the means, so nothing cancels in the one round it takes; where
+    numbers are not scaled, a second round works about their means and gives the last digits. The
     sign of a component is scikit-learn's: its largest entry by size is positive.
 
     Indicator columns are included. A missing number is the federation's mean, that is 0 in the
@@ -48,6 +51,7 @@ class PCA(Summed, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """
 
     reads: ClassVar[Reads] = "nothing"
+    rounds: ClassVar[int | None] = 2
     loss: ClassVar[str] = "reconstruction_error"
     score: ClassVar[str] = "explained_variance_ratio"
     counted: ClassVar[tuple[str, ...]] = ("loss", "spread")
@@ -62,18 +66,23 @@ class PCA(Summed, msgspec.Struct, frozen=True, tag=True, kw_only=True):
             )
 
     def check(self, schema: Schema) -> None:
-        """Raise TrainingError when there are fewer columns than components."""
-        width = sum(max(1, len(column.categories)) for column in schema.columns)
+        """Every target will do, since none is read."""
+
+    def init(self, space: Space) -> Parameters:
+        """No components: every row is reconstructed as the mean.
+
+        Raises
+        ------
+        TrainingError
+            When there are fewer columns than components.
+        """
+        width = len(space.names)
         if self.n_components > width:
             raise TrainingError(
                 f"At most {width} components fit into {width} columns.",
                 f"n_components={self.n_components}",
                 "Pass fewer.",
             )
-
-    def init(self, space: Space) -> Parameters:
-        """No components: every row is reconstructed as the mean."""
-        width = len(space.names)
         return Parameters(
             {
                 "count": 0.0,
@@ -139,6 +148,17 @@ class PCA(Summed, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         """Reconstruction error a row, and the share of the variance that is kept."""
         share = 1 - sums["loss"] / sums["spread"] if sums["spread"] > 0 else 0.0
         return {"loss": sums["loss"] / rows, "explained_variance_ratio": share}
+
+    def pooled_twin(self, fitted: Any, frame: pd.DataFrame, y: Target) -> Any:
+        """scikit-learn's by singular values, each component turned to the federated side."""
+        from sklearn import decomposition
+
+        final = decomposition.PCA(n_components=self.n_components, svd_solver="full")
+        twin = refitted(fitted, final, frame, y)
+        # Of two entries that are largest up to rounding either may decide the sign.
+        turned = (final.components_ * fitted[-1].components_).sum(axis=1) < 0
+        final.components_[turned] *= -1
+        return twin
 
     def estimator(
         self, parameters: Parameters, space: Space, *, n_samples: int, n_iter: int

@@ -30,12 +30,15 @@ class Preprocess(msgspec.Struct, frozen=True, kw_only=True):
         What a missing value is taken for.
 
         * ``"mean"``: the mean over all sites.
-        * ``"median"``: their exact median. It is found by counts, in about ten questions.
+        * ``"median"``: their exact median. It is found by counts, in nine questions. The last of
+          them tell values of single rows, see `fedlab.queries.Ranks`: a site forbids them by
+          ``Policy(single_values=False)``.
         * ``"most_frequent"``: the most frequent value, the first in order among equals. A number
           needs whole values within its public range of at most 200, or from 0 to 20 where it has
           no range; a measurement hardly repeats, so that any other column takes its median.
         * ``"zero"``: the number 0, in the column's unit.
-        * ``"keep"``: it stays missing, for models that know what to do with it.
+        * ``"keep"``: it stays missing, for models that know what to do with it. Trees take numbers
+          so where there is no plan; with one they need it said.
 
         A missing category is filled by ``"most_frequent"`` alone; otherwise it counts as unseen.
         With a mapping, columns that are left out take the mean. Under record-level privacy
@@ -44,7 +47,8 @@ class Preprocess(msgspec.Struct, frozen=True, kw_only=True):
         Categories with fewer training rows over all sites have no column of their own, so that no
         coefficient stands for a handful of patients; 11 is the smallest cell that the United
         States' Centers for Medicare & Medicaid Services publish. By default every declared
-        category has its column.
+        category has its column. The sites are asked for the rows of each category, and a site tells
+        these counts however small they are.
     rare : "bucket" or "drop"
         Whether those categories share one column or have none.
     unseen : "ignore" or "bucket"

@@ -81,4 +81,5 @@ def medians(counts: Counts, n_columns: int) -> Array:
     sizes = counts(np.full((n_columns, 1), _value(LAST)))[:, 0]
     ranks = [[max(1, (int(size) + 1) // 2), max(1, int(size) // 2 + 1)] for size in sizes]
     found = order_statistics(counts, ranks)
-    return np.where(sizes[:, None] > 0, found, np.nan).mean(axis=1)
+    middle: Array = np.where(sizes[:, None] > 0, found, np.nan).mean(axis=1)
+    return middle

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, softmax
 
+from fedlab.core.allowed import Setting, check_settings, describe, rebuild
 from fedlab.core.estimator import as_pipeline
 from fedlab.core.linear import needs_numbers
 from fedlab.core.model import Classifier, Model
 from fedlab.core.parameters import Array, Parameters
-from fedlab.core.partial_fit import Setting, arrays_of, blank, check, describe, put, rebuild, train
+from fedlab.core.partial_fit import arrays_of, blank, put, steps_of_a_pass, train
 from fedlab.core.schema import Schema
 from fedlab.core.space import Space, Target
 from fedlab.core.trees.regression import Regressor
@@ -46,6 +47,11 @@ class PartialFitted(Model):
         """The estimator before its first step, with classes numbered as in the schema."""
         labels = range(len(space.schema.classes)) if self.reads == "classes" else ()
         return blank(self.name, self.settings, len(space.names), labels)
+
+    def steps(self, n_rows: int, epochs: int) -> int:
+        """Gradient steps that `epochs` passes over `n_rows` rows take."""
+        network = self.name.startswith("MLP")
+        return epochs * steps_of_a_pass(self.settings, n_rows, network=network)
 
     def init(self, space: Space) -> Parameters:
         """Zeros, or the weights that scikit-learn draws for a network from ``random_state``."""
@@ -97,7 +103,7 @@ class SklearnClassifier(
     settings: dict[str, Setting] = {}
 
     def __post_init__(self) -> None:
-        check(self.name, self.settings)
+        check_settings(self.name, self.settings)
 
     def check(self, schema: Schema) -> None:
         """Raise TrainingError unless the target has at least two classes over all sites."""
@@ -132,7 +138,7 @@ class SklearnRegressor(
     settings: dict[str, Setting] = {}
 
     def __post_init__(self) -> None:
-        check(self.name, self.settings)
+        check_settings(self.name, self.settings)
 
     def check(self, schema: Schema) -> None:
         """Raise TrainingError unless the target holds numbers."""
@@ -157,10 +163,17 @@ def SklearnModel(estimator: Any) -> SklearnClassifier | SklearnRegressor:  # noq
     over a site's own rows. The order of rows follows from seed, round and site, so `random_state`
     decides no more than the weights that a network starts from.
 
+    Every strategy that averages will do, with any aggregator: FedAvg, FedAvgM, FedNova (for plain
+    stochastic descent, whose steps it counts), FedAdagrad, FedAdam, FedYogi and FineTuning. Those
+    that need gradients of a loss, as FedProx, SCAFFOLD, Ditto, FedSGD and FedNewton, are refused.
+
+    A site rebuilds scikit-learn's own class from a short list of names and from plain settings,
+    and nothing that arrives is executed. It makes no room for more than 8 hidden layers, 4,096
+    units in one, or ten million weights.
+
     Parameters
     ----------
-    estimator : SGDClassifier, Perceptron, PassiveAggressiveClassifier, MLPClassifier, \
-SGDRegressor, PassiveAggressiveRegressor or MLPRegressor
+    estimator : SGDClassifier, Perceptron, MLPClassifier, SGDRegressor or MLPRegressor
         Its arguments count; what it may have learned already does not.
 
     Returns
@@ -193,7 +206,7 @@ def _layers(parameters: Parameters) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return weights[0], weights[-1]
 
 
-def _sorted(parameters: Parameters, order: Any) -> dict[str, Array]:
+def _sorted(parameters: Parameters, order: Any) -> Parameters:
     """Arrays of classes in the schema's order as scikit-learn has them, which sorts classes."""
     if "coef_" in parameters:
         last, axis = ("coef_", "intercept_"), 0
@@ -208,4 +221,4 @@ def _sorted(parameters: Parameters, order: Any) -> dict[str, Array]:
         elif order[0] == 1:
             # One output speaks for the second class, which has become the first.
             moved[name] = -array
-    return moved
+    return Parameters(moved)

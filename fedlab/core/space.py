@@ -34,7 +34,7 @@ class Space(msgspec.Struct, frozen=True):
     scaling : Parameters
         ``mean`` and ``scale``, each ``(n_numbers,)``, in the order of the numeric columns. Where
         they differ from what they stand for by default: ``fill``, else ``mean``; ``square``, the
-        mean square of a scaled column, else 1.
+        mean square of a column of the matrix, else 1; ``center``, its mean, else 0.
     keeps_missing : bool
         Leave a missing number NaN, for models that know what to do with it.
     vocabularies : tuple of Vocabulary
@@ -82,6 +82,18 @@ class Space(msgspec.Struct, frozen=True):
         """What a missing number becomes in the matrix, shape ``(n_numbers,)``."""
         filled: Array = (self.fill - self.scaling["mean"]) / self.scaling["scale"]
         return filled
+
+    @property
+    def center(self) -> Array:
+        """The mean of the matrix's numeric columns over all sites, shape ``(n_numbers,)``."""
+        return self.scaling.get("center", np.zeros(len(self.numbers)))
+
+    @property
+    def spread(self) -> Array:
+        """How far they go from there: their standard deviation, shape ``(n_numbers,)``."""
+        squares = self.scaling.get("square", np.ones(len(self.numbers)))
+        spread: Array = np.sqrt(np.maximum(squares - self.center**2, 0.0))
+        return spread
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
 import numpy as np
+import pandas as pd
 from scipy.special import expit, softmax
 
 from fedlab.core.estimator import as_pipeline
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["SVC"]
 
 MOST_COMPONENTS = 4000
+MOST_KERNEL_ROWS = 20_000
 
 
 class SVC(Linear, Classifier, msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -181,6 +183,21 @@ class SVC(Linear, Classifier, msgspec.Struct, frozen=True, tag=True, kw_only=Tru
         step = np.empty_like(gradient)
         step[order] = -np.linalg.solve(hessian, gradient[order][:, :, None])[:, :, 0]
         return step
+
+    def pooled_references(self, fitted: Any, frame: pd.DataFrame, y: Target) -> dict[str, Any]:
+        """For the RBF kernel scikit-learn's SVC, which has the kernel itself and no features.
+
+        Its work grows with the square of the rows, so of many it is not fitted.
+        """
+        from sklearn import svm
+        from sklearn.pipeline import Pipeline
+
+        if self.kernel == "linear" or len(frame) > MOST_KERNEL_ROWS:
+            return {}
+        final = svm.SVC(C=self.C, gamma=fitted[-2].gamma)
+        columns = fitted.steps[:-2]
+        final.fit(fitted[:-2].transform(frame), y)
+        return {"pooled exact kernel": Pipeline([*columns, ("svc", final)])}
 
     def estimator(
         self, parameters: Parameters, space: Space, *, n_samples: int, n_iter: int

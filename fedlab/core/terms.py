@@ -9,7 +9,7 @@ back, ``(coef, intercept) = embed @ terms`` up to a change that no prediction no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,6 +51,17 @@ class Terms:
     deviations: Array
     references: dict[str, str]
     absent: tuple[str, ...]
+
+    def without_intercept(self) -> Terms:
+        """The terms of a model that has none, and rows of coefficients alone."""
+        return replace(
+            self,
+            names=self.names[1:],
+            contrast=self.contrast[1:, :-1],
+            embed=self.embed[:-1, 1:],
+            units=self.units[1:, 1:],
+            deviations=self.deviations[1:],
+        )
 
 
 def terms_of(space: Space, weights: Array, references: Mapping[str, str]) -> Terms:

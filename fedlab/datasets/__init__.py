@@ -6,8 +6,10 @@ loader             patients                                                sites
 `opt`              659 pregnant women with periodontitis                   4 clinics
 `indo`             602 patients after an endoscopy of the bile ducts       4 clinics
 `heart_disease`    740 patients examined for coronary heart disease        4 clinics
+`leukaemia`        1,015 patients with acute myeloid leukaemia             24 districts
 `cgd`              128 patients with chronic granulomatous disease         13 centres
 `dialysis`         6,805 patients on haemodialysis                         67 centres
+`pbc3`             291 patients with primary biliary cholangitis           6 hospitals
 `pbc`              312 patients with primary biliary cholangitis           simulated
 `breast_cancer`    569 biopsies of one hospital                            simulated
 =================  ======================================================  =========
@@ -24,7 +26,19 @@ from fedlab.datasets._cgd import cgd
 from fedlab.datasets._dialysis import dialysis
 from fedlab.datasets._heart import heart_disease
 from fedlab.datasets._indo import indo
+from fedlab.datasets._leukaemia import leukaemia
 from fedlab.datasets._opt import opt
 from fedlab.datasets._pbc import pbc
+from fedlab.datasets._pbc3 import pbc3
 
-__all__ = ["breast_cancer", "cgd", "dialysis", "heart_disease", "indo", "opt", "pbc"]
+__all__ = [
+    "breast_cancer",
+    "cgd",
+    "dialysis",
+    "heart_disease",
+    "indo",
+    "leukaemia",
+    "opt",
+    "pbc",
+    "pbc3",
+]

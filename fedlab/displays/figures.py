@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from fedlab.displays.history import history_figure
 from fedlab.displays.look import COLOURS, FAINT, GREY, as_labels, as_numbers, bars_by_site
 from fedlab.displays.tables import rounded_up
+from fedlab.displays.words import SCORES, loss_words, score_of
 
 __all__ = [
     "comparison_figure",
@@ -23,9 +24,11 @@ MOST_CELLS_WITH_TEXT = 12
 
 
 def evaluation_figure(frame: pd.DataFrame, all_sites: str) -> go.Figure:
-    """Accuracy and AUC of each site as points; of all sites, the row `all_sites`, as lines.
+    """Scores of each site as points; of all sites, the row `all_sites`, as lines.
 
-    Accuracy from noisy counts has bars of one standard deviation of the noise, and no AUC.
+    Those by which people judge: accuracy and AUC, R², concordance..., each also of the sites' own
+    parameters as ``personal_<score>``, an open point. Accuracy from noisy counts has bars of one
+    standard deviation of the noise, and no AUC.
 
     Examples
     --------
@@ -36,19 +39,26 @@ def evaluation_figure(frame: pd.DataFrame, all_sites: str) -> go.Figure:
     figure, sites = go.Figure(), frame.drop(index=all_sites)
     noisy = "accuracy_noise" in frame
     noise = as_numbers(sites["accuracy_noise"]) if noisy else None
-    for column, name, colour, symbol, dash in (
-        ("accuracy", "accuracy ± noise" if noisy else "accuracy", BLUE, "circle", "dash"),
-        ("auc", "AUC", VERMILLION, "diamond", "dot"),
-    ):
-        if column not in frame:
-            continue
-        if column not in frame:
-            continue
+    looks = zip(COLOURS, ("circle", "diamond", "square"), ("dash", "dot", "dashdot"), strict=False)
+    drawn = [score for score in SCORES if score in frame]
+    shown = [
+        (column, score, own, *look)
+        for score, look in zip(drawn, looks, strict=False)
+        for column, own in ((score, False), (f"personal_{score}", True))
+        if column in frame
+    ]
+    for column, score, own, colour, symbol, dash in shown:
+        name = f"{'own ' if own else ''}{score_of(score).name}{' ± noise' if noise else ''}"
         figure.add_scatter(
             x=as_numbers(sites[column]),
             y=as_labels(sites.index),
             mode="markers",
-            marker={"color": colour, "symbol": symbol, "size": 10},
+            marker={
+                "color": colour,
+                "symbol": f"{symbol}-open" if own else symbol,
+                # Around the other where both are equal.
+                "size": 15 if own else 10,
+            },
             error_x={"array": noise, "color": GREY, "thickness": 1.5} if noise else None,
             name=name,
             showlegend=True,
@@ -56,16 +66,19 @@ def evaluation_figure(frame: pd.DataFrame, all_sites: str) -> go.Figure:
         )
         noise = None
         (together,) = as_numbers(frame.loc[[all_sites], column])
-        if together is not None:
+        if together is not None and not own:
             figure.add_vline(together, line={"color": colour, "width": 1.5, "dash": dash})
-    bars_by_site(figure, len(sites), "on held-out rows (0 to 1)<br>lines: all sites together")
-    figure.update_xaxes(autorangeoptions={"clipmin": -0.02, "clipmax": 1.02})
+    bounded = all(score_of(score).lowest == 0 for score in drawn)
+    span = "0 to 1" if bounded else "at most 1"
+    bars_by_site(figure, len(sites), f"on held-out rows ({span})<br>lines: all sites together")
+    clip = {"clipmin": -0.02} if bounded else {}
+    figure.update_xaxes(autorangeoptions={**clip, "clipmax": 1.02})
     return figure.update_yaxes(showgrid=True)
 
 
-def comparison_figure(by_site: pd.DataFrame) -> go.Figure:
-    """Accuracy at each site, one bar a run."""
-    figure = go.Figure()
+def comparison_figure(by_site: pd.DataFrame, score: str = "accuracy") -> go.Figure:
+    """The score at each site, one bar a run."""
+    figure, drawn = go.Figure(), score_of(score)
     for position, name in enumerate(as_labels(by_site.columns)):
         figure.add_bar(
             x=as_numbers(by_site.iloc[:, position]),
@@ -74,11 +87,12 @@ def comparison_figure(by_site: pd.DataFrame) -> go.Figure:
             name=name,
             showlegend=True,
             marker={"color": COLOURS[position % len(COLOURS)]},
-            hovertemplate="%{y}: accuracy %{x:.4f}",
+            hovertemplate=f"%{{y}}: {drawn.name} %{{x:.4f}}",
         )
     figure.update_layout(barmode="group", bargap=0.35)
-    bars_by_site(figure, len(by_site), "accuracy on held-out rows (0 to 1)")
-    return figure.update_xaxes(range=[0, 1])
+    span = "at most 1" if drawn.lowest is None else "0 to 1"
+    bars_by_site(figure, len(by_site), f"{drawn.name} on held-out rows ({span})")
+    return figure if drawn.lowest is None else figure.update_xaxes(range=[0, 1])
 
 
 def spend_figure(totals: pd.DataFrame) -> go.Figure:
@@ -106,7 +120,7 @@ def spend_figure(totals: pd.DataFrame) -> go.Figure:
     return figure.update_xaxes(rangemode="tozero")
 
 
-def contributions_figure(frame: pd.DataFrame) -> go.Figure:
+def contributions_figure(frame: pd.DataFrame, loss: str = "log_loss") -> go.Figure:
     """Shapley values, with standard errors where they were sampled, beside leave-one-out."""
     figure, names = go.Figure(), as_labels(frame.index)
     errors = as_numbers(frame["standard_error"])
@@ -125,7 +139,8 @@ def contributions_figure(frame: pd.DataFrame) -> go.Figure:
             hovertemplate=f"%{{y}}: {name} %{{x:.4f}}<extra></extra>",
         )
     figure.update_layout(barmode="group", bargap=0.35)
-    return bars_by_site(figure, len(frame), "fall of the held-out<br>log loss (nats a row)")
+    words, unit = loss_words(loss)
+    return bars_by_site(figure, len(frame), f"fall of the held-out<br>{words} ({unit})")
 
 
 def similarity_figure(frame: pd.DataFrame) -> go.Figure:

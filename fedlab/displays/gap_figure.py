@@ -12,7 +12,7 @@ __all__ = ["gap_figure"]
 MOST_ROWS = 60
 
 
-def gap_figure(frame: pd.DataFrame) -> go.Figure:
+def gap_figure(frame: pd.DataFrame, unit: str = "learned number") -> go.Figure:
     """A ring for each pooled number and a point for the federated one, which fills it when equal.
 
     Of more than 60 numbers those that differ most are drawn.
@@ -21,6 +21,8 @@ def gap_figure(frame: pd.DataFrame) -> go.Figure:
     ----------
     frame : DataFrame
         Columns ``federated``, ``pooled`` and ``difference``, one row a number.
+    unit : str
+        What the numbers are.
 
     Examples
     --------
@@ -43,4 +45,4 @@ def gap_figure(frame: pd.DataFrame) -> go.Figure:
             marker={"color": colour, "symbol": symbol, "size": size, "line": {"width": 2}},
             hovertemplate=f"%{{y}}: {column} %{{x:.6g}}<extra></extra>",
         )
-    return bars_by_site(figure, len(shown), "learned number")
+    return bars_by_site(figure, len(shown), unit)

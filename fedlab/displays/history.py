@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from fedlab.displays.look import COLOURS, GREY, as_labels, as_numbers, plain
 from fedlab.displays.tables import rounded_up
+from fedlab.displays.words import loss_words, score_of
 
 __all__ = ["history_figure"]
 
+HELD_OUT = "held_out_"
 MOST_NAMED = 8
 MOST_MARKED = 60
 # More than an eye can tell apart; a page that has to draw far more at each round stands still.
@@ -20,9 +23,14 @@ MOST_DRAWN = 400
 
 
 def history_figure(
-    history: pd.DataFrame, norms: pd.DataFrame | None = None, *, promised: float | None = None
+    history: pd.DataFrame,
+    norms: pd.DataFrame | None = None,
+    *,
+    sizes: bool = False,
+    loss: str = "log_loss",
+    promised: float | None = None,
 ) -> go.Figure:
-    """Losses, accuracy, ε and update norms by round, one above the other.
+    """Losses, the model's score, ε and what sites sent by round, one above the other.
 
     What has no number, such as losses under privacy, takes no space. Of a run longer than 400
     rounds every second, third... round is drawn, and always the last.
@@ -30,10 +38,14 @@ def history_figure(
     Parameters
     ----------
     history : DataFrame
-        One row a round, as of `Training.history`.
+        One row a round, as of `Training.history`; the score is its column ``held_out_<score>``.
     norms : DataFrame, optional
         One row a round and one column a site: the norm of what it sent, drawn even before there is
         one. Without it, the norm of the combined update is drawn.
+    sizes : bool
+        Draw how much all sites sent in place of norms, where it is no update.
+    loss : str
+        What the losses are, as `Model.loss` says.
     promised : float, optional
         ε that the run may spend.
 
@@ -45,18 +57,20 @@ def history_figure(
     """
     every = max(1, -(-len(history) // MOST_DRAWN))
     kept = history.index[[*range(0, len(history) - 1, every), *range(len(history))[-1:]]]
+    column = _score_column(history)
     known = history.reindex(
-        index=kept,
-        columns=["train_loss", "held_out_loss", "held_out_accuracy", "epsilon", "update_norm"],
+        index=kept, columns=["train_loss", "held_out_loss", column, "epsilon"]
     ).astype(float)
-    moved = known[["update_norm"]] if norms is None else norms.reindex(kept)
+    words, unit = loss_words(loss)
+    score = score_of(column.removeprefix(HELD_OUT))
+    percent = " (%)" if score.factor == 100 else ""
     panels = [
-        ("log loss<br>(nats a row)", known.iloc[:, :2], ["training rows", "held-out rows"]),
-        ("accuracy on<br>held-out (%)", known.iloc[:, 2:3] * 100, ["accuracy"]),
+        (f"{words}<br>({unit})", known.iloc[:, :2], ["training rows", "held-out rows"]),
+        (f"{score.name} on<br>held-out{percent}", known[[column]] * score.factor, [score.name]),
         ("ε so far<br>(one record)", known[["epsilon"]].apply(rounded_up), ["ε"]),
-        ("norm of<br>update", moved, ["all sites"] if norms is None else as_labels(norms.columns)),
+        _sent(history, norms, kept, sizes=sizes),
     ]
-    empty = [] if norms is None else [panels[-1][0]]
+    empty = [panels[-1][0]] if sizes or norms is not None else []
     shown = [p for p in panels if p[1].notna().to_numpy().any() or p[0] in empty] or panels[:1]
     figure, share = go.Figure(), 1 / len(shown)
     for place, (title, frame, names) in enumerate(shown):
@@ -70,16 +84,19 @@ def history_figure(
             f"xaxis{number}": {"anchor": f"y{number}", "showticklabels": last},
             f"legend{number}": {"orientation": "h", "yanchor": "bottom", **under},
         }
+        first = str(frame.columns[0])
+        modes = {"bytes": "tozero", column: "nonnegative" if score.lowest == 0 else "normal"}
+        layout[f"yaxis{number}"]["rangemode"] = modes.get(first, "nonnegative")
         if place:
             layout[f"xaxis{number}"]["matches"] = "x"
-        if frame.columns[0] == "epsilon" and promised is not None:
+        if first == "epsilon" and promised is not None:
             where = {"y0": promised, "y1": promised, "yref": f"y{number}"}
             across = {"x0": 0, "x1": 1, "xref": f"x{number} domain"}
             figure.add_shape(**where, **across, line={"color": GREY, "dash": "dash", "width": 1.5})
         figure.update_layout(layout)
     plain(figure, height=90 + 130 * len(shown))
     figure.update_layout(hovermode="x")
-    figure.update_yaxes(zeroline=False, rangemode="nonnegative")
+    figure.update_yaxes(zeroline=False)
     figure.update_xaxes(
         zeroline=False,
         rangemode="nonnegative",
@@ -87,6 +104,26 @@ def history_figure(
         dtick=_every(history.index),
     )
     return figure.update_layout({f"xaxis{number}": {"title": {"text": "round"}}})
+
+
+def _score_column(history: pd.DataFrame) -> str:
+    found = [str(name) for name in history.columns if str(name).startswith(HELD_OUT)]
+    return next((name for name in found if name != "held_out_loss"), "held_out_accuracy")
+
+
+def _sent(
+    history: pd.DataFrame, norms: pd.DataFrame | None, kept: pd.Index, *, sizes: bool
+) -> tuple[str, pd.DataFrame, list[str]]:
+    """What sites sent: title, values and names of the lines."""
+    if norms is not None and not sizes:
+        return "norm of<br>update", norms.reindex(kept), as_labels(norms.columns)
+    known = history.reindex(index=kept, columns=["update_norm", "bytes"]).astype(float)
+    if not sizes:
+        return "norm of<br>update", known[["update_norm"]], ["all sites"]
+    # At the start nothing has been sent, which is not a round of nothing.
+    size = known[["bytes"]].replace(0, np.nan)
+    factor, unit = (1e6, "MB") if history.get("bytes", pd.Series([0])).max() >= 1e6 else (1e3, "kB")
+    return f"sent by all<br>sites ({unit})", size / factor, ["all sites"]
 
 
 def _every(rounds: Iterable[int]) -> int:

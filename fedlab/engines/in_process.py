@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from fedlab.core.turns import turn
 from fedlab.core.wire import decode, encode
 from fedlab.errors import MessageError, TrainingError
 from fedlab.queries import Reply, Request
@@ -78,16 +81,52 @@ class InProcessConnection:
             arrived = decode(encode(request), Request)
             return decode(encode(site.answer(arrived)), Reply)
 
-        replies = []
         if self.engine.threads == 1:
+            replies = []
             for request in requests:
                 replies.append(carry(request))
                 if on_reply is not None:
                     on_reply(replies[-1])
             return replies
-        with ThreadPoolExecutor(self.engine.threads) as pool:
-            for reply in pool.map(carry, requests):
-                replies.append(reply)
-                if on_reply is not None:
-                    on_reply(reply)
-        return replies
+        return _at_once(self.engine.threads, carry, requests, on_reply)
+
+
+def _at_once(
+    threads: int,
+    carry: Callable[[Request], Reply],
+    requests: Sequence[Request],
+    on_reply: Callable[[Reply], None] | None,
+) -> list[Reply]:
+    """Replies in the order of requests; this thread takes part, since to wake it takes long."""
+    waiting, lock = deque(enumerate(requests)), threading.Lock()
+    replies: dict[int, Reply] = {}
+    heard: set[int] = set()
+
+    def work(hear: Callable[[], None] | None = None) -> None:
+        while True:
+            try:
+                place, request = waiting.popleft()
+            except IndexError:
+                return
+            with turn(lock):
+                replies[place] = carry(request)
+            if hear is not None:
+                hear()
+
+    def hear() -> None:
+        for place in sorted(replies.keys() - heard):
+            heard.add(place)
+            if on_reply is not None:
+                on_reply(replies[place])
+
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(work) for _ in range(min(threads, len(requests)) - 1)]
+        try:
+            work(hear)
+        except BaseException:
+            waiting.clear()
+            raise
+        for other in others:
+            other.result()
+    hear()
+    return [replies[place] for place in range(len(requests))]

@@ -8,54 +8,54 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from fedlab.core.schema import Column
 from fedlab.core.space import Space
+from fedlab.export.columns import features
 from fedlab.export.facts import CardFacts
+from fedlab.export.insides import insides
 from fedlab.export.instructions import checking, use
+from fedlab.export.kinds import grown, outputs_of, refuses_gaps
 from fedlab.export.limits import limits
 from fedlab.export.markdown import as_code, as_prose, table
+from fedlab.export.wording import meaning, says
 from fedlab.privacy import RecordDP
 
 if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
+    from fedlab.export.kinds import Fitted
 
 __all__ = ["write_card"]
 
 
-def write_card(model: Pipeline, space: Space, facts: CardFacts, public_key: bytes) -> str:
+def write_card(model: Fitted, space: Space, facts: CardFacts, public_key: bytes) -> str:
     """The card in Markdown; the same facts give the same text."""
     parts = [
         f"# Model card of {as_code(facts.run)}",
-        *_predicts(space, facts),
+        *_predicts(model, space, facts),
         "## Data",
         *_data(facts),
         "## Features",
-        *_features(space),
+        *features(model, space),
         "## Training",
         *_training(facts),
         "## Metrics by site",
-        *_metrics(facts),
+        *_metrics(model, facts),
         "## Privacy",
         *_privacy(facts),
         "## Limits",
-        "\n".join(f"- {limit}" for limit in limits(facts)),
-        "## Coefficients",
-        *_coefficients(model, space, facts),
+        "\n".join(f"- {limit}" for limit in limits(facts, model)),
+        *insides(model, space, facts),
         "## Files and signature",
-        *checking(public_key),
+        *checking(public_key, estimator=not grown(model)),
         "## Use",
-        *use(),
+        *use(outputs_of(model), takes_gaps=not refuses_gaps(model, space.keeps_missing)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _predicts(space: Space, facts: CardFacts) -> Iterator[str]:
-    classes = ", ".join(map(as_code, space.schema.classes))
-    numbers, categories = len(space.numbers), len(space.categories)
+def _predicts(model: Fitted, space: Space, facts: CardFacts) -> Iterator[str]:
+    numbers, categories = len(space.numbers), len(space.vocabulary)
     yield (
-        f"It predicts {as_code(space.schema.target)}: for each row the probability of every class, "
-        f"{classes}, from {numbers} numeric and {categories} categorical columns. It was trained "
-        f"at {_count(len(facts.sites), 'site')} whose rows stayed where they were."
+        f"{says(model, space)}from {numbers} numeric and {categories} categorical columns. It was "
+        f"trained at {_count(len(facts.sites), 'site')} whose rows stayed where they were."
     )
 
 
@@ -83,24 +83,6 @@ def _data(facts: CardFacts) -> Iterator[str]:
         yield f"Source of {whose}: {as_prose(source) if source.strip() else 'not stated.'}"
 
 
-def _features(space: Space) -> Iterator[str]:
-    yield table(
-        ["Column", "Kind", "Categories or range"],
-        [[as_code(c.name), c.kind, _domain(c)] for c in space.schema.columns],
-        texts=3,
-    )
-    yield (
-        "Ranges are public and were declared, not read from rows. A missing number counts as the "
-        "centre given under Coefficients; a category that is missing or not listed counts as none."
-    )
-
-
-def _domain(column: Column) -> str:
-    if column.kind == "category":
-        return ", ".join(map(as_code, column.categories))
-    return "not declared" if column.low is None else f"{column.low:g} to {column.high:g}"
-
-
 def _training(facts: CardFacts) -> Iterator[str]:
     yield table(
         ["What", "How"],
@@ -121,12 +103,16 @@ def _training(facts: CardFacts) -> Iterator[str]:
     )
 
 
-def _metrics(facts: CardFacts) -> Iterator[str]:
+def _metrics(model: Fitted, facts: CardFacts) -> Iterator[str]:
     if facts.evaluation is None:
         yield f"**Not evaluated.** {as_prose(facts.not_evaluated)}"
         return
     yield _frame(facts.evaluation.frame, "Site")
     yield "Counted on held-out rows at the sites."
+    meanings = {name: meaning(name, model) for name in facts.evaluation.frame.columns}
+    known = {name: says for name, says in meanings.items() if says is not None}
+    if known:
+        yield "\n".join(f"- {name.replace('_', ' ')}: {says}." for name, says in known.items())
     yield from map(as_prose, facts.evaluation.notes)
 
 
@@ -153,39 +139,6 @@ def _privacy(facts: CardFacts) -> Iterator[str]:
         "runs and analyses included."
     )
     yield from map(as_prose, facts.spend.notes)
-
-
-def _coefficients(model: Pipeline, space: Space, facts: CardFacts) -> Iterator[str]:
-    fitted = model[-1]
-    if not hasattr(fitted, "coef_"):
-        yield "This kind of model has none."
-        return
-    centres = [f"{value:.6g}" for value in space.scaling["mean"]]
-    scales = [f"{value:.6g}" for value in space.scaling["scale"]]
-    # An indicator column is not scaled.
-    blanks = [""] * (len(space.names) - len(centres))
-    rows = [
-        [as_code(name), f"{beta:.6g}", _odds(beta), centre, scale]
-        for name, beta, centre, scale in zip(
-            space.names, fitted.coef_[0], centres + blanks, scales + blanks, strict=True
-        )
-    ]
-    rows.append(["intercept", f"{fitted.intercept_[0]:.6g}", "", "", ""])
-    yield table(["Feature", "Coefficient", "Odds ratio", "Centre", "Unit"], rows)
-    unit = (
-        "the standard deviation over all sites' training rows"
-        if facts.privacy is None
-        else "a quarter of the declared range"
-    )
-    yield (
-        f"Odds of class {as_code(space.schema.classes[-1])}, for one unit more of a number "
-        f"({unit}) or for having the category. Categories of one column are compared by the "
-        "difference of their coefficients. They are penalised, and describe association, not cause."
-    )
-
-
-def _odds(beta: float) -> str:
-    return f"{math.exp(beta):.4g}" if abs(beta) < 700 else "beyond counting"
 
 
 def _ceiling(epsilon: float) -> str:

@@ -17,9 +17,11 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import numpy as np
 
 from fedlab.errors import ExportError
+from fedlab.export.known import TRUSTED, is_known
+from fedlab.export.sound_parts import is_sound
 
 if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
+    from fedlab.export.kinds import Fitted
 
 __all__ = ["dump_estimator", "load_estimator"]
 
@@ -28,34 +30,9 @@ MOST_MEMBERS = 1000
 EPOCH = (1980, 1, 1, 0, 0, 0)
 KINDS = "biufU"
 LOWEST_PROTOCOL = 2
-# Type and the skops loader that may build it.
-KNOWN = {
-    "builtins.dict": {"DictNode"},
-    "builtins.list": {"ListNode"},
-    "builtins.slice": {"SliceNode"},
-    "builtins.str": {"JsonNode", "TypeNode"},
-    "builtins.tuple": {"TupleNode"},
-    "numpy.dtype": {"DTypeNode"},
-    "numpy.float64": {"TypeNode"},
-    "numpy.ndarray": {"NdArrayNode"},
-    "sklearn.compose._column_transformer.ColumnTransformer": {"ObjectNode"},
-    "sklearn.impute._base.SimpleImputer": {"ObjectNode"},
-    "sklearn.linear_model._logistic.LogisticRegression": {"ObjectNode"},
-    "sklearn.linear_model._perceptron.Perceptron": {"ObjectNode"},
-    "sklearn.linear_model._stochastic_gradient.SGDClassifier": {"ObjectNode"},
-    "sklearn.linear_model._stochastic_gradient.SGDRegressor": {"ObjectNode"},
-    "sklearn.neural_network._multilayer_perceptron.MLPClassifier": {"ObjectNode"},
-    "sklearn.neural_network._multilayer_perceptron.MLPRegressor": {"ObjectNode"},
-    "sklearn.pipeline.Pipeline": {"ObjectNode"},
-    "sklearn.preprocessing._data.StandardScaler": {"ObjectNode"},
-    "sklearn.preprocessing._encoders.OneHotEncoder": {"ObjectNode"},
-    "sklearn.preprocessing._label.LabelBinarizer": {"ObjectNode"},
-}
-# The one type of the list that skops leaves for its caller to trust; it holds an empty array.
-TRUSTED = ["numpy.dtype"]
 
 
-def dump_estimator(model: Pipeline) -> bytes:
+def dump_estimator(model: Fitted) -> bytes:
     """A skops archive; the same model gives the same bytes.
 
     skops names objects by their addresses in memory and stamps files with the time. Addresses are
@@ -89,7 +66,7 @@ def dump_estimator(model: Pipeline) -> bytes:
     return packed.getvalue()
 
 
-def load_estimator(data: bytes) -> Pipeline:
+def load_estimator(data: bytes) -> Fitted:
     """The estimator in a skops archive.
 
     Raises
@@ -100,19 +77,22 @@ def load_estimator(data: bytes) -> Pipeline:
     import skops.io
     from sklearn.pipeline import Pipeline
 
+    from fedlab.core.cox_estimator import CoxEstimator
+
     try:
         _check_archive(data)
         untrusted = set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED)
         if untrusted:
             raise _refusal(f"the type {min(untrusted)!r}")
         model = skops.io.loads(data, trusted=TRUSTED)
+        fits = isinstance(model, Pipeline | CoxEstimator) and is_sound(model)
     except ExportError:
         raise
     # skops and numpy raise many kinds for what is damaged.
     except Exception as error:
         raise _refusal(f"an archive that fails to read ({type(error).__name__})") from None
-    if not isinstance(model, Pipeline):
-        raise _refusal(f"a {type(model).__name__}")
+    if not fits:
+        raise _refusal(f"a {type(model).__name__} that is none or does not fit itself")
     return model
 
 
@@ -140,8 +120,8 @@ def _check_archive(data: bytes) -> None:
     if description.get("protocol", 0) < LOWEST_PROTOCOL:
         raise _refusal("a protocol of skops that fedlab never wrote")
     for node in _nodes(description):
-        kind = f"{node.get('__module__')}.{node.get('__class__')}"
-        if node.get("__loader__") not in KNOWN.get(kind, ()):
+        if not is_known(node):
+            kind = f"{node.get('__module__')}.{node.get('__class__')}"
             raise _refusal(f"the type {kind[:80]!r}")
 
 

@@ -1,8 +1,9 @@
-"""An exported model, read back only after everything about it was checked."""
+"""An exported model, and what it says of rows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,28 +12,38 @@ from numpy.typing import NDArray
 
 from fedlab.displays.tables import to_html
 from fedlab.errors import ExportError
-from fedlab.export.estimators import load_estimator
-from fedlab.export.files import CAPS, MANIFEST, SIGNATURE, check_names, read_file
-from fedlab.export.graph import onnx_inputs, session_of
-from fedlab.export.manifest import Manifest, measure
-from fedlab.export.place import standing
-from fedlab.export.signing import fingerprint_of, grouped, is_signer, verified
+from fedlab.export.graph import onnx_inputs, refuse_gaps, session_of
+from fedlab.export.kinds import OUTPUTS, Output
+from fedlab.export.manifest import Manifest
+from fedlab.export.signing import grouped
 
 if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
+    from fedlab.export.kinds import Fitted
 
-__all__ = ["ExportedModel", "load"]
+__all__ = ["ExportedModel"]
+
+METHODS = {
+    OUTPUTS["probabilities"]: ("predict", "predict_proba"),
+    OUTPUTS["scores"]: ("predict", "decision_function"),
+    OUTPUTS["number"]: ("predict",),
+    OUTPUTS["clusters"]: ("predict", "transform"),
+    OUTPUTS["components"]: ("transform",),
+    OUTPUTS["survival"]: ("predict", "predict_survival_function"),
+}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class ExportedModel:
     """A model whose files are those that were signed; made by `load` or an export.
 
+    Predictions are those of the ONNX graph, which every export has. They are called as in
+    scikit-learn, and what a model does not give is a clear error.
+
     Attributes
     ----------
     folder : Path
-    model : Pipeline
-        The fitted scikit-learn estimator; takes rows in the sites' own columns.
+    estimator : Pipeline, CoxEstimator or None
+        The fitted estimator, see `model`; None for trees.
     graph : bytes
         The same model as ONNX.
     manifest : Manifest
@@ -45,12 +56,117 @@ class ExportedModel:
     """
 
     folder: Path
-    model: Pipeline
+    estimator: Fitted | None
     graph: bytes
     manifest: Manifest
     card: str
     signer: str
     pinned: bool
+
+    @property
+    def model(self) -> Any:
+        """The fitted scikit-learn estimator; takes rows in the sites' own columns.
+
+        Raises
+        ------
+        ExportError
+            For trees, which are exported as ONNX alone.
+        """
+        if self.estimator is None:
+            raise ExportError(
+                "Trees are exported as ONNX alone: scikit-learn follows their nodes without a look "
+                "at where those lead, so none are made from a file.",
+                "a request for the scikit-learn estimator of an export without one",
+                "Use predict and the like of the export itself, or session().",
+            )
+        return self.estimator
+
+    def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
+        """Classes, numbers, numbers of clusters or log hazard ratios, shape ``(n_samples,)``.
+
+        Parameters
+        ----------
+        frame : DataFrame of shape (n_samples, n_columns)
+            Rows in the sites' own columns.
+
+        Raises
+        ------
+        ExportError
+            For principal components, which predict nothing.
+        DataError
+            When a column is missing, or holds what it should not.
+        """
+        names: tuple[Output, ...] = ("label", "variable", "log_hazard")
+        return self._output(frame, "predict", *names).reshape(-1)
+
+    def predict_proba(self, frame: pd.DataFrame) -> NDArray[Any]:
+        """Probabilities, shape ``(n_samples, n_classes)``, in the order of ``manifest.classes``.
+
+        Raises
+        ------
+        ExportError
+            When the model has none.
+        """
+        return self._output(frame, "predict_proba", "probabilities")
+
+    def decision_function(self, frame: pd.DataFrame) -> NDArray[Any]:
+        """Scores of a classifier without probabilities, as scikit-learn shapes them.
+
+        Shape ``(n_samples,)`` for two classes, of which a positive score speaks for the second;
+        else ``(n_samples, n_classes)``.
+
+        Raises
+        ------
+        ExportError
+            When the model has none.
+        """
+        scores = self._output(frame, "decision_function", "scores")
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def transform(self, frame: pd.DataFrame) -> NDArray[Any]:
+        """Principal components, or distances to the centres of clusters.
+
+        Shape ``(n_samples, n_components)`` or ``(n_samples, n_clusters)``.
+
+        Raises
+        ------
+        ExportError
+            When the model gives neither.
+        """
+        return self._output(frame, "transform", "components", "distances")
+
+    def predict_survival_function(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Probability of no event until each time of the baseline hazard.
+
+        Returns
+        -------
+        DataFrame of shape (n_samples, n_times)
+            Columns are the times.
+
+        Raises
+        ------
+        ExportError
+            When the model is none of survival.
+        """
+        survival = self._output(frame, "predict_survival_function", "survival")
+        times = self._output(frame, "predict_survival_function", "times")
+        return pd.DataFrame(survival, frame.index, pd.Index(times, name="time"))
+
+    def _output(self, frame: pd.DataFrame, asked: str, *outputs: Output) -> NDArray[Any]:
+        given = [output for output in outputs if output in self.manifest.outputs]
+        if not given:
+            raise ExportError(
+                f"{asked} needs a model that gives {' or '.join(outputs)}.",
+                f"one that gives {', '.join(self.manifest.outputs)}",
+                f"Use {' or '.join(METHODS[self.manifest.outputs])}.",
+            )
+        values = self._session.run(None, self.onnx_inputs(frame))
+        found: NDArray[Any] = values[self.manifest.outputs.index(given[0])]
+        return found
+
+    @cached_property
+    def _session(self) -> Any:
+        return self.session()
 
     def session(self) -> Any:
         """An onnxruntime session of the model, fed by `onnx_inputs`."""
@@ -59,14 +175,18 @@ class ExportedModel:
     def onnx_inputs(self, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
         """Rows in the sites' own columns as inputs of `session`.
 
-        ``labels, probabilities = exported.session().run(None, exported.onnx_inputs(frame))``
+        ``labels, probabilities = exported.session().run(None, exported.onnx_inputs(frame))``; what
+        a session gives is listed in ``manifest.outputs``.
 
         Raises
         ------
         DataError
             When a column is missing, or holds what it should not.
         """
-        return onnx_inputs(frame, self.manifest.inputs)
+        inputs = onnx_inputs(frame, self.manifest.inputs)
+        if not self.manifest.takes_gaps:
+            refuse_gaps(inputs)
+        return inputs
 
     @property
     def _says(self) -> str:
@@ -79,8 +199,9 @@ class ExportedModel:
         )
 
     def __repr__(self) -> str:
+        about = f" of {self.manifest.target!r}" if self.manifest.target else ""
         return (
-            f"ExportedModel({self.manifest.run!r} of {self.manifest.target!r} in "
+            f"ExportedModel({self.manifest.run!r}{about} in "
             f"{self.folder.name!r}, signer {grouped(self.signer)}). {self._says}"
         )
 
@@ -92,102 +213,9 @@ class ExportedModel:
         frame = pd.DataFrame.from_dict(lines, orient="index")
         frame.index.name = "file"
         run, target = self.manifest.run, self.manifest.target
+        about = f", predicting {target}," if target else ""
         return to_html(
             frame,
-            title=f"Exported model of {run}, predicting {target}, in {self.folder.name}",
+            title=f"Exported model of {run}{about} in {self.folder.name}",
             notes=[f"Signer {grouped(self.signer)}.", self._says],
-        )
-
-
-def load(folder: str | Path, *, signer: str | bytes | None = None) -> ExportedModel:
-    """Read an exported model: signature first, then hashes and names of all files, then the model.
-
-    Without `signer` the signature shows only that nothing was changed since the holder of some key
-    signed; anybody can make a key. With it, that the holder of *that* key signed.
-
-    Parameters
-    ----------
-    folder : path
-        Written by `Training.export`.
-    signer : str or bytes, optional
-        Fingerprint or public key of who must have signed, got from them in another way.
-
-    Raises
-    ------
-    ExportError
-        When a file was changed, added, taken away or replaced by a link, the signature is of
-        another key, or the model is of types that fedlab does not export.
-    """
-    place = Path(folder)
-    files = standing(place.resolve())
-    if not files.is_dir():
-        raise ExportError(
-            "An export is a folder.", f"{place.name!r}, which is none", "Check the path."
-        )
-    manifest = _signed_manifest(files, signer)
-    check_names(files)
-    contents = {name: read_file(files, name) for name in CAPS if name not in (MANIFEST, SIGNATURE)}
-    _check_contents(contents, manifest)
-    model = load_estimator(contents["model.skops"])
-    _check_model(model, manifest)
-    return ExportedModel(
-        folder=place,
-        model=model,
-        graph=contents["model.onnx"],
-        manifest=manifest,
-        card=contents["card.md"].decode(),
-        signer=manifest.fingerprint,
-        pinned=signer is not None,
-    )
-
-
-def _signed_manifest(folder: Path, signer: str | bytes | None) -> Manifest:
-    data, signature = read_file(folder, MANIFEST), read_file(folder, SIGNATURE)
-    manifest = Manifest.decode(data)
-    try:
-        public_key = bytes.fromhex(manifest.public_key)
-    except ValueError:
-        public_key = b""
-    if signer is not None and not is_signer(signer, public_key):
-        raise ExportError(
-            "The export must be signed by the key that signer= names.",
-            f"a signature by {grouped(fingerprint_of(public_key))}",
-            "Do not use it, unless its signer tells you in another way that this is their key.",
-        )
-    if not verified(public_key, signature, data):
-        raise ExportError(
-            "The signature must fit manifest.json.",
-            f"{MANIFEST!r} or {SIGNATURE!r} that was changed",
-            "Do not use it; get the folder again from whoever exported it.",
-        )
-    if manifest.fingerprint != fingerprint_of(public_key):
-        raise ExportError(
-            "The fingerprint in manifest.json must be that of its key.",
-            "another one",
-            "Do not use it.",
-        )
-    return manifest
-
-
-def _check_contents(contents: dict[str, bytes], manifest: Manifest) -> None:
-    found = measure(contents)
-    differs = sorted(
-        name for name in {*found, *manifest.files} if found.get(name) != manifest.files.get(name)
-    )
-    if differs:
-        raise ExportError(
-            "Every file must be as it was signed.",
-            f"{', '.join(map(repr, differs))}, which was changed",
-            "Do not use it; get the folder again from whoever exported it.",
-        )
-
-
-def _check_model(model: Pipeline, manifest: Manifest) -> None:
-    columns = [column.name for column in manifest.inputs]
-    same = list(getattr(model, "feature_names_in_", ())) == columns
-    if not same or list(getattr(model, "classes_", ())) != list(manifest.classes):
-        raise ExportError(
-            "The model must have the columns and classes that manifest.json tells.",
-            "others",
-            "Do not use it; get the folder again from whoever exported it.",
         )

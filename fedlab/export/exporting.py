@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedlab.coordinator import Coordinator
-from fedlab.core.logistic import LogisticRegression
 from fedlab.core.space import Space
 from fedlab.errors import ExportError, TrainingError
 from fedlab.evaluation import Evaluation, evaluate
 from fedlab.export.agreement import check_agreement
 from fedlab.export.card import write_card
 from fedlab.export.estimators import dump_estimator
-from fedlab.export.exported import ExportedModel, load
+from fedlab.export.exported import ExportedModel
 from fedlab.export.facts import CardFacts, SiteFacts
 from fedlab.export.files import MANIFEST, SIGNATURE
-from fedlab.export.graph import to_onnx
+from fedlab.export.graph import check_names, to_onnx
+from fedlab.export.kinds import WITHOUT_TARGET, classes_of, grown, outputs_of, refuses_gaps
+from fedlab.export.loading import load
 from fedlab.export.manifest import Manifest, libraries, measure
 from fedlab.export.page import as_page
 from fedlab.export.place import replace_folder
@@ -28,13 +29,19 @@ from fedlab.spend import spend_of
 from fedlab.strategies import Problem, State, Strategy
 
 if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
+    from fedlab.export.kinds import Fitted
 
 __all__ = ["export_run", "export_training"]
 
 
 def export_run(
-    folder: str | Path, *, model: Pipeline, space: Space, card: CardFacts, key: SigningKey
+    folder: str | Path,
+    *,
+    model: Fitted,
+    space: Space,
+    card: CardFacts,
+    key: SigningKey,
+    graph: bytes | None = None,
 ) -> ExportedModel:
     """Write a fitted model and what is known of it; asks no site.
 
@@ -44,33 +51,41 @@ def export_run(
     ----------
     folder : path
         New, empty, or an earlier export, which is replaced. It appears whole or not at all.
-    model : Pipeline
+    model : Pipeline or CoxEstimator
     space : Space
     card : CardFacts
     key : SigningKey
+    graph : bytes, optional
+        Of trees, from `fedlab.core.trees.onnx.to_onnx_trees`; others are drawn here.
 
     Raises
     ------
     ExportError
         When the folder holds something else, or the ONNX graph disagrees with the model.
     """
-    graph = to_onnx(model, space)
+    if graph is None:
+        graph = to_onnx(model, space)
     check_agreement(model, graph, space)
     text = write_card(model, space, card, key.public_key)
     files = {
         "card.html": as_page(text, f"Model card of {card.run}").encode(),
         "card.md": text.encode(),
         "model.onnx": graph,
-        "model.skops": dump_estimator(model),
     }
+    # Why trees are left out says `fedlab.export.known`.
+    if not grown(model):
+        files["model.skops"] = dump_estimator(model)
+    outputs = outputs_of(model)
     manifest = Manifest(
         run=card.run,
         public_key=key.public_key.hex(),
         fingerprint=key.fingerprint,
         libraries=libraries(),
         files=measure(files),
-        target=space.schema.target,
-        classes=space.schema.classes,
+        target="" if outputs in WITHOUT_TARGET else space.schema.target,
+        classes=classes_of(model),
+        outputs=outputs,
+        takes_gaps=not refuses_gaps(model, space.keeps_missing),
         inputs=space.schema.columns,
     ).encode()
     files |= {MANIFEST: manifest, SIGNATURE: key.sign(manifest)}
@@ -106,13 +121,6 @@ def export_training(
     key : SigningKey, optional
         By default the user's own, see `SigningKey.load`.
     """
-    exported = isinstance(problem.model, LogisticRegression)
-    if not exported or len(problem.space.schema.classes) != 2:
-        raise ExportError(
-            "Of the models, logistic regression with two classes can be exported so far.",
-            f"{type(problem.model).__name__} for {problem.space.schema.target!r}",
-            "Use run.model, the scikit-learn estimator, in this session.",
-        )
     not_evaluated = ""
     if evaluation is None:
         evaluation, not_evaluated = _evaluation(coordinator, run, problem, privacy, state)
@@ -138,8 +146,20 @@ def export_training(
         state.parameters, problem.space, n_samples=problem.total_rows, n_iter=state.round
     )
     return export_run(
-        folder, model=model, space=problem.space, card=card, key=key or SigningKey.load()
+        folder,
+        model=model,
+        space=problem.space,
+        card=card,
+        key=key or SigningKey.load(),
+        graph=_trees(problem, state) if grown(model) else None,
     )
+
+
+def _trees(problem: Problem, state: State) -> bytes:
+    from fedlab.core.trees.onnx import to_onnx_trees
+
+    check_names(problem.space.schema.columns)
+    return to_onnx_trees(problem.model, state.parameters, problem.space)
 
 
 def _evaluation(

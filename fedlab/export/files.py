@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from fedlab.errors import ExportError
 
-__all__ = ["CAPS", "MANIFEST", "SIGNATURE", "check_names", "read_file"]
+__all__ = ["CAPS", "MANIFEST", "OPTIONAL", "SIGNATURE", "check_names", "read_file"]
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 CAPS = {
@@ -16,10 +17,12 @@ CAPS = {
     "card.md": 1 << 24,
     MANIFEST: 1 << 24,
     SIGNATURE: 64,
-    "model.onnx": 1 << 26,
-    "model.skops": 1 << 26,
+    "model.onnx": 1 << 28,
+    "model.skops": 1 << 28,
 }
 """The files of an export, and the most bytes that are read of each."""
+OPTIONAL = ("model.skops",)
+"""Those that some models do not have."""
 
 
 def read_file(folder: Path, name: str) -> bytes:
@@ -56,15 +59,15 @@ def read_file(folder: Path, name: str) -> bytes:
     return data
 
 
-def check_names(folder: Path) -> None:
-    """Refuse a folder with any other entry than the files of an export.
+def check_names(folder: Path, names: Iterable[str]) -> None:
+    """Refuse a folder with any other entry than `names`.
 
     Raises
     ------
     ExportError
         Naming the first entry too many.
     """
-    extra = sorted(set(os.listdir(folder)) - set(CAPS))
+    extra = sorted(set(os.listdir(folder)) - set(names))
     if extra:
         raise ExportError(
             "An export must hold its own files and no others.",

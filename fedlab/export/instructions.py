@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from fedlab.export.kinds import OUTPUTS, Output
 from fedlab.export.markdown import table
 from fedlab.export.signing import fingerprint_of
 
@@ -30,15 +31,46 @@ inputs = {
     else frame[[name]].to_numpy(dtype=np.float64, na_value=np.nan)
     for name in text
 }
-labels, probabilities = session.run(None, inputs)
 """
+CALLED = {
+    "label": "labels",
+    "probabilities": "probabilities",
+    "scores": "scores",
+    "variable": "numbers",
+    "distances": "distances",
+    "components": "components",
+    "log_hazard": "log_hazards",
+    "survival": "survival",
+    "times": "times",
+}
+CALLS = {
+    OUTPUTS["probabilities"]: "predict_proba",
+    OUTPUTS["scores"]: "decision_function",
+    OUTPUTS["number"]: "predict",
+    OUTPUTS["clusters"]: "predict",
+    OUTPUTS["components"]: "transform",
+    OUTPUTS["survival"]: "predict_survival_function",
+}
 
 
-def checking(public_key: bytes) -> Iterator[str]:
-    """The files, and how to see that none was changed."""
+def checking(public_key: bytes, *, estimator: bool) -> Iterator[str]:
+    """The files, and how to see that none was changed.
+
+    Parameters
+    ----------
+    public_key : bytes
+    estimator : bool
+        Whether there is a file of the scikit-learn estimator.
+    """
     fingerprint = fingerprint_of(public_key)
     encoded = base64.b64encode(SPKI + public_key).decode()
-    yield table(["File", "What"], [[name, what] for name, what in FILES.items()], texts=2)
+    files = {name: what for name, what in FILES.items() if estimator or "skops" not in name}
+    yield table(["File", "What"], [[name, what] for name, what in files.items()], texts=2)
+    if not estimator:
+        yield (
+            "There is no scikit-learn estimator: scikit-learn follows the nodes of trees without a "
+            "look at where they lead, so trees are not made from a file. The graph is the model."
+        )
     yield (
         f"Signed by the key with the fingerprint `{fingerprint}` (SHA-256 of the public key). The "
         "signature shows that nothing was changed since the holder of that key signed, and not "
@@ -59,14 +91,24 @@ def checking(public_key: bytes) -> Iterator[str]:
     )
 
 
-def use() -> Iterator[str]:
-    """How to score rows."""
+def use(outputs: Sequence[Output], *, takes_gaps: bool) -> Iterator[str]:
+    """How to score rows.
+
+    Parameters
+    ----------
+    outputs : sequence of str
+        What the graph gives.
+    takes_gaps : bool
+        Whether a number may be missing.
+    """
+    unknown = (
+        "NaN or missing where unknown" if takes_gaps else "categories may be missing, numbers "
+    )
+    unknown += "" if takes_gaps else "may not: a row with a gap gets NaN and a label of no meaning"
     yield (
         "With onnxruntime alone, for a pandas `frame` in the columns listed under Features "
-        "(NaN or missing where unknown):"
+        f"({unknown}):"
     )
-    yield f"```python\n{SCORING}```"
-    yield (
-        "With fedlab, `fl.load(folder).model` is the scikit-learn estimator: "
-        "`model.predict_proba(frame)`."
-    )
+    names = ", ".join(CALLED[output] for output in outputs) + ("," if len(outputs) == 1 else "")
+    yield f"```python\n{SCORING}{names} = session.run(None, inputs)\n```"
+    yield f"With fedlab: `fl.load(folder).{CALLS[tuple(outputs)]}(frame)`."

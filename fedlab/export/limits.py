@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from fedlab.export.facts import CardFacts
+from fedlab.export.kinds import OUTPUTS, WITHOUT_TARGET, final_of, grown, outputs_of
+
+if TYPE_CHECKING:
+    from fedlab.export.kinds import Fitted
 
 __all__ = ["limits"]
 
 
-def limits(facts: CardFacts) -> Iterator[str]:
+def limits(facts: CardFacts, model: Fitted) -> Iterator[str]:
     """Each limit as a sentence or two of Markdown."""
     yield (
         "**Not for care.** No clinical validation was done. It must not decide on a patient "
@@ -45,8 +50,30 @@ def limits(facts: CardFacts) -> Iterator[str]:
             "ε covers none of the answers that sites gave without noise, which the table above "
             "counts; evaluation may be among them."
         )
+    yield from _told(model)
     yield "What sites answer after this card was written is not in it."
     yield (
         "The folder holds parameters, centres, scales, names, declared categories and ranges, and "
         "the figures above. It holds no row."
     )
+
+
+def _told(model: Fitted) -> Iterator[str]:
+    """What a kind of model can tell of single rows by what it is."""
+    outputs = outputs_of(model)
+    if grown(model):
+        yield (
+            "Trees tell thresholds, which lie between the values of rows, and what leaves say, of "
+            "which some may stand for few rows."
+        )
+    elif outputs == OUTPUTS["clusters"]:
+        yield "A centre to which a single training row is nearest is that row."
+    elif hasattr(final_of(model), "theta_"):
+        yield "Means of a class that has a single training row are that row."
+    elif outputs == OUTPUTS["survival"]:
+        yield (
+            "The baseline hazard tells at which of its times there were events; where the grid was "
+            "exact, these are the times of single patients' events."
+        )
+    if outputs in WITHOUT_TARGET:
+        yield "It was made without a target, and nothing says that what it finds matters to care."

@@ -11,11 +11,14 @@ import msgspec
 
 from fedlab.core.schema import Column, Label
 from fedlab.errors import ExportError
+from fedlab.export.kinds import OUTPUTS, Output
 
-__all__ = ["FORMAT", "FileFacts", "Manifest", "libraries", "measure"]
+__all__ = ["EARLIER", "FORMAT", "FileFacts", "Manifest", "libraries", "measure"]
 
-FORMAT: Literal["fedlab export 1"] = "fedlab export 1"
-LIBRARIES = ("fedlab-notebook", "numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx", "skops")
+FORMAT: Literal["fedlab export 2"] = "fedlab export 2"
+EARLIER = ("fedlab export 1",)
+"""Formats that are replaced by a new export, and read by the versions that wrote them."""
+LIBRARIES = ("fedlab-notebook", "numpy", "onnx", "onnxruntime", "scikit-learn", "skops")
 
 
 class FileFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,13 +42,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Versions that wrote the files.
     files : dict of str to FileFacts
     target : str
+        Empty for a model that reads none.
     classes : tuple
-        In the order of the columns of the probabilities.
+        In the order of the columns of probabilities or scores; empty without.
+    outputs : tuple of str
+        What the ONNX graph gives, in its order: see `fedlab.export.kinds.Output`.
+    takes_gaps : bool
+        Whether a number may be missing.
     inputs : tuple of Column
         The columns the model reads: numbers, and categories with their lists.
     """
 
-    format: Literal["fedlab export 1"] = FORMAT
+    format: Literal["fedlab export 2"] = FORMAT
     run: str
     public_key: str
     fingerprint: str
@@ -53,6 +61,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     files: dict[str, FileFacts]
     target: str
     classes: tuple[Label, ...]
+    outputs: tuple[Output, ...]
+    takes_gaps: bool
     inputs: tuple[Column, ...]
 
     def encode(self) -> bytes:
@@ -70,7 +80,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """
         try:
             manifest = msgspec.json.decode(data, type=cls)
-            if manifest.encode() == data:
+            if manifest.encode() == data and manifest.outputs in OUTPUTS.values():
                 return manifest
             came = "JSON in another order or spelling"
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

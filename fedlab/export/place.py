@@ -13,7 +13,7 @@ import msgspec
 
 from fedlab.errors import ExportError
 from fedlab.export.files import CAPS, MANIFEST, read_file
-from fedlab.export.manifest import FORMAT
+from fedlab.export.manifest import EARLIER, FORMAT
 
 __all__ = ["replace_folder", "standing"]
 
@@ -94,7 +94,7 @@ def _is_manifest(data: bytes) -> bool:
         content = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
-    return isinstance(content, dict) and content.get("format") == FORMAT
+    return isinstance(content, dict) and content.get("format") in (FORMAT, *EARLIER)
 
 
 def _move(beside: Path, folder: Path) -> None:

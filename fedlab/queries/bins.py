@@ -39,7 +39,8 @@ class CellCounts(Answer, msgspec.Struct, frozen=True, eq=False, tag=True):
 class CountCells(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Rows in each of the ``2 ** width`` parts of each cell.
 
-    The target, where it is a number, is the column after the last feature.
+    The target, where it is a number, is the column after the last feature. Narrow cells tell single
+    values, as `fedlab.queries.Ranks` does: a site forbids both by ``Policy(single_values=False)``.
 
     A row adds 1 to at most one part, or to the missing, of each column, 1 to its class or to the
     rows of the target's sums, and under privacy, where a scaled target is clipped to [-1, 1], at
@@ -56,6 +57,7 @@ class CountCells(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """
 
     purpose: ClassVar[str] = "training"
+    tells_values: ClassVar[bool] = True
 
     space: Space
     reads: Literal["classes", "numbers"]

@@ -9,10 +9,11 @@ import numpy as np
 
 from fedlab.core.space import Space
 from fedlab.core.trees.bins import Bins
-from fedlab.core.trees.boost_memory import Boosted
+from fedlab.core.trees.boost_memory import Boosted, Grown, Loss
 from fedlab.core.trees.boosting import Boosting
+from fedlab.core.trees.keys import Ints
 from fedlab.core.trees.nodes import Nodes
-from fedlab.core.trees.sound import require, require_nodes, within
+from fedlab.core.trees.sound import require
 from fedlab.privacy import Releases
 from fedlab.queries.forest_histogram import Histogram, binned_rows
 from fedlab.queries.query import Answer, Context, Query, Rows
@@ -60,40 +61,38 @@ class BoostHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True)
 
     def compute(self, rows: Rows, context: Context) -> Answer:
         """Sums over the rows; what was computed for earlier questions is used where it fits."""
-        from fedlab.core.trees import filling
-
         classifies = self.model.reads == "classes"
         binned = binned_rows(rows, self.space, "classes" if classifies else "numbers", self.bins)
-        self._require()
+        grown = Grown.of(self.nodes, self.value, self.roots)
+        tree, node = self.tree.astype(np.int64), self.node.astype(np.int64)
+        self._require(grown, tree, node)
+        loss = Loss(self.model, self.half, self.bits, self.shift)
         kept = rows.keep(
             Boosted,
-            lambda: Boosted(binned, self.baseline),
-            lambda old: old.fits(binned, self.baseline, self.nodes, self.value, self.finished),
+            lambda: Boosted(binned, loss, self.baseline),
+            lambda old: old.take(binned, loss, self.baseline, grown, self.finished),
         )
-        kept.follow(self.nodes, self.value, self.roots.astype(np.int32), self.finished)
-        kept.slope(self.model.slopes, self.half, self.bits, self.shift)
-        tree, node = self.tree.astype(np.int32), self.node.astype(np.int32)
-        sums = kept.histograms(self.nodes, tree, node)
-        cells = sums.reshape(-1, 2)
-        begin = np.arange(len(node)) * sums.shape[1]
-        width = int(binned.offset[1]) if len(binned.offset) > 1 else sums.shape[1]
-        return Histogram(cells, filling.node_totals(cells, begin, begin + width))
+        kept.follow(grown, self.finished)
+        histogram = Histogram(*kept.histograms(tree, node))
+        kept.done()
+        return histogram
 
-    def _require(self) -> None:
+    def _require(self, grown: Grown, tree: Ints, node: Ints) -> None:
+        from fedlab.core.trees import parting
+
         n_outputs = self.model.n_outputs(self.space)
-        require_nodes(self.nodes, self.bins.n_features)
+        n_nodes, (feature, _, left, _) = len(self.nodes), grown.nodes
         require(
-            self.baseline.shape == (n_outputs,)
-            and self.roots.shape == ((self.finished + 1) * n_outputs,)
+            {array.shape for array in (*grown.nodes, grown.value)} == {(n_nodes,)}
             and self.finished >= 0
-            and within(self.roots, 0, len(self.nodes))
-            and self.value.shape == (len(self.nodes),)
-            and self.tree.shape == self.node.shape
-            and within(self.tree, 0, n_outputs)
-            and bool((np.diff(self.tree) >= 0).all())
-            and within(self.node, 0, len(self.nodes))
+            and grown.roots.shape == ((self.finished + 1) * n_outputs,)
+            and self.baseline.shape == (n_outputs,)
+            and tree.shape == node.shape == (len(node),)
             and 0 < self.bits <= 30
-            and 0 < self.shift < 62,
+            and 0 < self.shift < 62
+            and parting.asks_soundly(
+                feature, left, grown.roots, n_outputs, tree, node, self.bins.n_features
+            ),
             "open nodes",
         )
 

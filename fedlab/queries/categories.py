@@ -25,6 +25,10 @@ class CategoryTally(Answer, msgspec.Struct, frozen=True, tag=True):
 class CategoryCounts(Query, msgspec.Struct, frozen=True, tag=True):
     """How many rows have each declared category, column after column.
 
+    Counts leave the site as they are, however few rows they stand for: which categories are rare
+    over all sites could not be told from suppressed ones. A site that must not tell small counts
+    answers only with noise (``Policy(exact=False)``), and takes part without `min_count`.
+
     Attributes
     ----------
     schema : Schema

@@ -26,6 +26,8 @@ class Description(Answer, msgspec.Struct, frozen=True, eq=False, tag=True, kw_on
     exact : bool
         Whether answers without noise are allowed.
     minimum_rows : int
+    grid_width : float
+        Least distance between two times of a grid of survival times.
     simulated : bool
     source : str
         Where the rows came from, as a citation.
@@ -46,6 +48,7 @@ class Description(Answer, msgspec.Struct, frozen=True, eq=False, tag=True, kw_on
     source: str = ""
     identity: bytes = b""
     reveal: bool = True
+    grid_width: float = 0.0
 
 
 class Describe(Query, msgspec.Struct, frozen=True, tag=True):

@@ -66,8 +66,8 @@ def binned_rows(
     """The rows in bins, kept from question to question."""
     return rows.keep(
         Binned,
-        lambda: Binned(space, bins, *rows.arrays(space, reads)),
-        lambda kept: kept.fits(space, bins),
+        lambda: Binned(space, bins, reads, *rows.arrays(space, reads)),
+        lambda kept: kept.fits(space, bins, reads),
     )
 
 
@@ -164,18 +164,20 @@ class ForestHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True
             offset,
         )
         n_cells, channels = self._shape
+        totals = np.zeros((len(self.node), channels), dtype=np.int64)
         if self.reads == "classes":
             counts = np.zeros(n_cells * channels, dtype=np.int32)
-            filling.fill_classes(position, weights, binned.y, *asked, channels, counts)
+            filling.fill_classes(position, weights, binned.y, *asked, channels, counts, totals)
             cells = counts.reshape(n_cells, channels)
-            if context.privacy is not None:
-                noisy = context.release(cells.astype(np.float64), self._sensitivity())
-                cells = np.maximum(np.rint(noisy), 0.0).astype(np.int64)
-            return _histogram(cells, offset, widths, self.begin)
+            if context.privacy is None:
+                return Histogram(cells, totals)
+            noisy = context.release(cells.astype(np.float64), self._sensitivity())
+            cells = np.maximum(np.rint(noisy), 0.0).astype(np.int64)
+            return Histogram(cells, totals)
         value, square = scaled_target(binned.y, self.center, self.half)
         sums = np.zeros(n_cells * channels, dtype=np.int64)
-        filling.fill_numbers(position, weights, value, square, *asked, sums)
-        return _histogram(sums.reshape(n_cells, channels), offset, widths, self.begin)
+        filling.fill_numbers(position, weights, value, square, *asked, sums, totals)
+        return Histogram(sums.reshape(n_cells, channels), totals)
 
     def _sensitivity(self) -> float:
         looked_at = np.diff(self.begin)
@@ -209,14 +211,6 @@ class ForestHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True
             return False
         counts = answer.cells if self.reads == "classes" else answer.cells[:, 0]
         return answer.cells.dtype.kind == "i" and bool(counts.min(initial=0) >= 0)
-
-
-def _histogram(cells: Ints, offset: Ints, widths: Ints, begin: Ints) -> Histogram:
-    from fedlab.core.trees import filling
-
-    first = begin[:-1].astype(np.int64)
-    ends = offset[first] + widths[first]
-    return Histogram(cells, filling.node_totals(cells, offset[first], ends))
 
 
 class OutOfBag(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):

@@ -19,6 +19,8 @@ REFUSALS = {
     "cohort": "too few rows",
     "no-sensitivity": "no noise makes this answer private",
     "exact": "the site's policy forbids answers without noise",
+    "times": "the site's policy forbids times as fine as these",
+    "values": "the site's policy forbids counts that tell single values",
     "rounds": "more rounds than the noise was calibrated to",
     "budget": "the site's privacy budget does not allow it",
     "reveal": "the site's answers leave only within a secure sum",

@@ -28,6 +28,12 @@ class Ranks(Query, msgspec.Struct, frozen=True, tag=True):
     Missing values are left out. The counts of all sites add up, so a quantile found with them is
     that of the pooled rows.
 
+    A count is over at least ``Policy.minimum_rows`` rows, but the difference of two counts at edges
+    that lie close together may be a single row: who asks on can find values of the site to the last
+    bit, though not whose they are. A median that is exact does so by its nature, since it is a
+    value of some row or lies halfway between two. A site that must not tell single values says so
+    by ``Policy(single_values=False)``, and no median is taken over it.
+
     Attributes
     ----------
     schema : Schema
@@ -35,6 +41,7 @@ class Ranks(Query, msgspec.Struct, frozen=True, tag=True):
     """
 
     purpose: ClassVar[str] = "summary"
+    tells_values: ClassVar[bool] = True
 
     schema: Schema
     edges: Array

@@ -7,6 +7,7 @@ releases as the query announced in `releases`.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -167,6 +168,9 @@ class Query(Open):
         False for what a site tells without looking at any row.
     adds : bool
         Whether answers of sites mean something when they are added up.
+    tells_values : bool
+        Whether answers to a few such questions tell values of single rows, as counts of what lies
+        below any edge do.
     """
 
     __slots__ = ()
@@ -175,6 +179,7 @@ class Query(Open):
     split: Split = "train"
     reads_rows: ClassVar[bool] = True
     adds: ClassVar[bool] = True
+    tells_values: ClassVar[bool] = False
 
     @abstractmethod
     def compute(self, rows: Rows, context: Context) -> Answer:
@@ -183,6 +188,10 @@ class Query(Open):
     @abstractmethod
     def releases(self, n_rows: int) -> Releases | None:
         """How much an answer gives away under privacy; None when no noise makes it private."""
+
+    def finest_time(self) -> float:
+        """Least distance of two times of patients that an answer tells apart; infinite for none."""
+        return math.inf
 
     @abstractmethod
     def accepts(self, answer: Answer) -> bool:

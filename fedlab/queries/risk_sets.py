@@ -28,7 +28,8 @@ class Times(Answer, msgspec.Struct, frozen=True, eq=False, tag=True):
 class EventTimes(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """The distinct times at which the site's training rows have their event.
 
-    They are values of rows: a site that must not tell them takes part with a grid.
+    They are values of rows: a site that must not tell them says so by ``Policy.grid_width``, and
+    takes part with a grid.
     """
 
     purpose: ClassVar[str] = "training"
@@ -45,6 +46,10 @@ class EventTimes(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     def releases(self, n_rows: int) -> Releases | None:
         """Times are values of rows, which no noise here hides."""
         return None
+
+    def finest_time(self) -> float:
+        """Exact times."""
+        return 0.0
 
     def accepts(self, answer: Answer) -> bool:
         """Positive, finite times that rise."""
@@ -72,6 +77,13 @@ class RiskSets(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     def releases(self, n_rows: int) -> Releases | None:
         """Exact sums only: rows are not clipped, so no noise hides one."""
         return None
+
+    def finest_time(self) -> float:
+        """As fine as the grid, in which the start counts as a time."""
+        times = self.parameters["times"]
+        # Rows are put on an exact grid by equality.
+        exact = self.model.exact or len(times) == 0
+        return 0.0 if exact else float(np.diff(times, prepend=0.0).min())
 
     def accepts(self, answer: Answer) -> bool:
         """Finite sums of the names and shapes that no rows would give."""
@@ -112,6 +124,10 @@ class RiskHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     def releases(self, n_rows: int) -> Releases | None:
         """One noisy histogram over all rows."""
         return Releases(1)
+
+    def finest_time(self) -> float:
+        """Exact times: who has the event just at a time of the grid is counted apart."""
+        return 0.0
 
     def accepts(self, answer: Answer) -> bool:
         """One finite histogram."""

@@ -17,12 +17,13 @@ from fedlab.core.trees.bins import Bins
 from fedlab.core.trees.boosting import Boosting
 from fedlab.core.trees.fixed import SUM_BITS, hessian_bits
 from fedlab.core.trees.keys import Ints
-from fedlab.core.trees.nodes import add_children, empty_table, nodes_of
+from fedlab.core.trees.nodes import add_children, empty_table, frozen, nodes_of
 from fedlab.errors import TrainingError
 from fedlab.queries import Answer, BoostHistogram, Histogram, Query
 from fedlab.strategies.binning import Binning
+from fedlab.strategies.boost_sums import Level, kept_sums, nodes_asked, without_sums
 from fedlab.strategies.strategy import Problem, State, Strategy
-from fedlab.strategies.tree_state import finished_error, sum_cells
+from fedlab.strategies.tree_state import finished_error
 
 __all__ = ["FedBoost"]
 
@@ -44,6 +45,7 @@ class FedBoost(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """
 
     keeps_answers: ClassVar[bool] = False
+    sends_updates: ClassVar[bool] = False
 
     def init(self, problem: Problem) -> State:
         """No tree, and nothing counted."""
@@ -68,7 +70,7 @@ class FedBoost(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
             bins = Bins.carried(state.carried)
             bits, shift = hessian_bits(problem.total_rows)
             tree, node, _ = state.carried["open"].astype(np.int32)
-            asked = _asked(state)
+            asked = nodes_asked(state)
             query = BoostHistogram(
                 model=model,
                 space=problem.space,
@@ -116,13 +118,20 @@ class FedBoost(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         model, bins = _model(problem), Bins.carried(state.carried)
         tree, node, depth = state.carried["open"].astype(np.int64)
         half = float(state.carried["range"][1])
-        cells = _complete(state, sum_cells(answers).reshape(-1, bins.n_cells, 2))
         bits, shift = hessian_bits(problem.total_rows)
         unit = 2.0**-bits if _reads(model) == "classes" else 0.0
-        feature, cut, missing_left, missing, gain, sums = gains.best_boost(
-            cells, bins.present, bins.widths, shift, 2.0**-SUM_BITS, unit,
-            model.l2, model.min_samples_leaf, MINIMUM_HESSIAN,
-        )  # fmt: skip
+        present, widths = bins.present, bins.widths
+
+        def best(cells: Ints) -> tuple[Array, ...]:
+            return gains.best_boost(
+                cells, present, widths, shift, 2.0**-SUM_BITS, unit,
+                model.l2, model.min_samples_leaf, MINIMUM_HESSIAN,
+            )  # fmt: skip
+
+        level = Level(state, answers, bins.n_cells)
+        feature, cut, missing_left, missing, gain, sums = (
+            np.concatenate(parts) for parts in zip(*level.each(best), strict=True)
+        )
         leaves = state.carried["leaves"].astype(np.int64)
         split = _chosen(feature, gain, tree, node, leaves, model.max_leaf_nodes)
         left_sums = sums[split, 1]
@@ -130,18 +139,18 @@ class FedBoost(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         step = -model.learning_rate * half * sides[..., 0] / (sides[..., 1] + model.l2)
         count = sides[..., 2]
         to_left = np.where(missing[split], missing_left[split], count[:, 0] > count[:, 1])
-        table = {name: np.array(values) for name, values in state.parameters.items()}
+        table: dict[str, Array] = dict(state.parameters)
         baseline = table.pop("baseline")
         parents = node[split]
+        fields = {"value": step.reshape(-1, 1), "count": count.ravel(), "weight": count.ravel()}
+        table, left = add_children(table, parents, fields)
+        table["baseline"] = baseline
         table["feature"][parents] = feature[split]
         table["threshold"][parents] = bins.threshold(feature[split], cut[split])
         table["missing_left"][parents] = to_left
         table["gain"][parents] = gain[split]
         roots = depth == 0
         table["count"][node[roots]] = sums[roots, 0, 2]
-        fields = {"value": step.reshape(-1, 1), "count": count.ravel(), "weight": count.ravel()}
-        table, left = add_children(table, parents, fields)
-        table["baseline"] = baseline
         number = np.column_stack([left, left + 1]).ravel()
         child_tree, child_depth = np.repeat(tree[split], 2), np.repeat(depth[split] + 1, 2)
         open_ = fields["count"] >= 2 * model.min_samples_leaf
@@ -151,22 +160,21 @@ class FedBoost(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         if model.max_leaf_nodes is not None:
             open_ &= leaves[child_tree] < model.max_leaf_nodes
         waiting = np.stack([child_tree, number, child_depth])[:, open_].astype(np.float64)
-        carried = {**_without_sums(state.carried), "open": waiting}
+        carried = {**without_sums(state.carried), "open": waiting}
         carried["leaves"] = leaves.astype(np.float64)
         if waiting.shape[1]:
             with_both = open_.reshape(-1, 2).all(axis=1)
-            # Whole numbers of 64 bits, which travel as the doubles that have their bits.
-            carried["sums"] = cells[split[with_both]].view(np.float64)
-            return State(state.round + 1, Parameters(table), Parameters(carried))
+            carried["sums"] = kept_sums(level.cells, split[with_both])
+            return State(state.round + 1, frozen(table), Parameters(carried))
         carried["iterations"] = carried["iterations"] + 1
         if int(carried["iterations"]) == model.n_trees:
             carried["phase"] = np.array(float(FINISHED))
-            return State(state.round + 1, Parameters(table), Parameters(carried))
+            return State(state.round + 1, frozen(table), Parameters(carried))
         return _plant(state.round + 1, table, carried, len(baseline))
 
     def past(self, state: State) -> State:
         """The state without the sums of the nodes that were split last."""
-        return State(state.round, state.parameters, Parameters(_without_sums(state.carried)))
+        return State(state.round, state.parameters, Parameters(without_sums(state.carried)))
 
     def joins(self) -> Literal["sum", "mean"]:
         """Sums are all it needs."""
@@ -193,48 +201,7 @@ def _plant(
     number = before + np.arange(n_outputs, dtype=np.float64)
     open_ = np.stack([number - before, number, 0 * number])
     ready = {**carried, "open": open_, "leaves": np.ones(n_outputs)}
-    return State(round, Parameters(grown), Parameters(ready))
-
-
-def _without_sums(carried: Mapping[str, Array]) -> dict[str, Array]:
-    return {name: values for name, values in carried.items() if name != "sums"}
-
-
-def _pairs(state: State) -> Ints:
-    """Where, among the open nodes, a left child stands whose sibling follows it."""
-    node = state.carried["open"][1]
-    left = state.parameters["left"]
-    first = np.zeros(len(left) + 1, dtype=bool)
-    first[left[left >= 0].astype(np.int64)] = True
-    return np.flatnonzero(first[node[:-1].astype(np.int64)] & (np.diff(node) == 1))
-
-
-def _asked(state: State) -> Ints:
-    """Which of the open nodes sites are asked for.
-
-    Of two siblings the smaller one, since the larger is what their parent has beside it; both
-    where the parent's sums are no longer there.
-    """
-    asked = np.ones(state.carried["open"].shape[1], dtype=bool)
-    if "sums" in state.carried:
-        pairs = _pairs(state)
-        count = state.parameters["count"][state.carried["open"][1].astype(np.int64)]
-        smaller = count[pairs] <= count[pairs + 1]
-        asked[np.where(smaller, pairs + 1, pairs)] = False
-    return asked
-
-
-def _complete(state: State, cells: Ints) -> Ints:
-    """Sums of all open nodes from those that were asked for."""
-    asked = _asked(state)
-    if asked.all():
-        return cells
-    full = np.empty((len(asked), *cells.shape[1:]), dtype=np.int64)
-    full[asked] = cells
-    for parent, pair in zip(state.carried["sums"].view(np.int64), _pairs(state), strict=True):
-        here, there = (pair, pair + 1) if asked[pair] else (pair + 1, pair)
-        np.subtract(parent, full[here], out=full[there])
-    return full
+    return State(round, frozen(grown), Parameters(ready))
 
 
 def _chosen(

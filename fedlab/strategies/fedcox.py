@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 import numpy as np
 
 from fedlab.core.cox import CoxRegression
 from fedlab.core.parameters import Array, Parameters
-from fedlab.core.risk_sets import partial_likelihood, unpacked
+from fedlab.core.risk_sets import partial_likelihood
 from fedlab.errors import TrainingError
 from fedlab.queries import Answer, EventTimes, Query, RiskSets, Sums, Times
 from fedlab.strategies.strategy import Problem, State, Strategy
@@ -28,8 +28,8 @@ class FedCox(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     With ``grid="exact"`` the first round agrees on the times of events; every other round is one
     Newton step. A step that raises the objective is halved in the next round until it does not
     (Nocedal and Wright 2006, algorithm 3.1). Five to eight rounds reach the last digit. The hazard
-    and the Hessian of a state belong to the coefficients of the round before, which differ by
-    rounding once the fit has converged. Its sums are exact: it offers no record-level privacy.
+    of a state belongs to the coefficients of the round before, which differ by rounding once the
+    fit has converged. Its sums are exact: it offers no record-level privacy.
 
     Examples
     --------
@@ -37,13 +37,13 @@ class FedCox(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     False
     """
 
+    sends_updates: ClassVar[bool] = False
+
     def init(self, problem: Problem) -> State:
         """The model's start, and no step taken yet."""
         parameters = _cox(problem).init(problem.space)
         size = len(parameters["coef"])
-        nothing = np.zeros((size, size))
-        carried = _carry(np.inf, 1.0, np.zeros(size), nothing, np.zeros((size + 1, size + 1)))
-        return State(0, parameters, carried)
+        return State(0, parameters, _carry(np.inf, 1.0, np.zeros(size)))
 
     def plan(self, problem: Problem, state: State) -> dict[str, Query]:
         """Times of events where the grid needs them, else sums over risk sets; from every site."""
@@ -75,8 +75,7 @@ class FedCox(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         if objective > before + 1e-12 * abs(before) and length > 2.0**-30:
             step = state.carried["step"]
             moved = coef - step * (length / 2)
-            kept = state.carried
-            carried = _carry(before, length / 2, step, kept["hessian"], kept["weights"])
+            carried = _carry(before, length / 2, step)
             return State(state.round + 1, _at(moved, times, state.parameters["hazard"]), carried)
         gradient = gradient + model.alpha * coef
         hessian = hessian + model.alpha * np.eye(len(coef))
@@ -85,7 +84,7 @@ class FedCox(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         step = step * min(1.0, LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
         at_risk = np.where(total["events"] > 0, total["at_risk_0"], 1.0)
         hazard = total["events"] / at_risk
-        carried = _carry(objective, 1.0, step, hessian, _weights(total, len(coef)))
+        carried = _carry(objective, 1.0, step)
         return State(state.round + 1, _at(coef + step, times, hazard), carried)
 
     def joins(self) -> Literal["sum", "mean"]:
@@ -106,25 +105,8 @@ def _at(coef: Array, times: Array, hazard: Array | None = None) -> Parameters:
     return Parameters({"coef": coef, "times": times, "hazard": jumps})
 
 
-def _carry(
-    objective: float, length: float, step: Array, hessian: Array, weights: Array
-) -> Parameters:
-    return Parameters(
-        {
-            "objective": objective,
-            "length": length,
-            "step": step,
-            "hessian": hessian,
-            "weights": weights,
-        }
-    )
-
-
-def _weights(total: Parameters, n_features: int) -> Array:
-    """Second moments of the rows at risk at the first time, an intercept of 1 included."""
-    second = unpacked(total["at_risk_2"][0], n_features)
-    first = total["at_risk_1"][0][:, None]
-    return np.block([[second, first], [first.T, total["at_risk_0"][:1, None]]])
+def _carry(objective: float, length: float, step: Array) -> Parameters:
+    return Parameters({"objective": objective, "length": length, "step": step})
 
 
 def _without_events(problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:

@@ -59,6 +59,7 @@ class FedForest(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """
 
     keeps_answers: ClassVar[bool] = False
+    sends_updates: ClassVar[bool] = False
 
     pooled: dict[str, int] = {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -19,7 +19,7 @@ __all__ = ["FedSums"]
 class FedSums(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Add up the sites' sufficient statistics and solve; equal to the pooled fit.
 
-    For Bernoulli naive Bayes and principal components one round is all, for Gaussian naive Bayes
+    For Bernoulli naive Bayes one round is all, for Gaussian naive Bayes and principal components
     two; k-means takes one for each step of Lloyd's algorithm. The idea is older than its name: Chu
     et al. 2006, "Map-Reduce for machine learning on multicore", section 4.
 
@@ -28,6 +28,8 @@ class FedSums(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     >>> FedSums()
     FedSums()
     """
+
+    sends_updates: ClassVar[bool] = False
 
     def plan(self, problem: Problem, state: State) -> dict[str, Query]:
         """The model's statistics at the common parameters, from every site."""
@@ -46,6 +48,11 @@ class FedSums(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     def joins(self) -> Literal["sum", "mean"]:
         """Sums are all it needs."""
         return "sum"
+
+    def finished(self, problem: Problem, state: State) -> bool:
+        """Whether the model has had as many rounds as it takes, where that is a fixed number."""
+        rounds = _summed(problem).rounds
+        return rounds is not None and state.round >= rounds
 
     def direction(self, answer: Answer) -> Parameters:
         """The site's sums."""

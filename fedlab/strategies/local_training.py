@@ -9,6 +9,7 @@ import msgspec
 
 from fedlab.core.model import Differentiable, Model
 from fedlab.core.parameters import Parameters
+from fedlab.core.sklearn_model import PartialFitted
 from fedlab.errors import TrainingError
 from fedlab.queries import LocalFit, Query, count_steps
 from fedlab.strategies.averaging import Averaging
@@ -61,6 +62,9 @@ class LocalTraining(Averaging, msgspec.Struct, frozen=True, kw_only=True):
 
     def steps(self, problem: Problem, sites: Iterable[str]) -> dict[str, int]:
         """Gradient steps that each site takes in a round, from the rows it declared."""
+        model = problem.model
+        if isinstance(model, PartialFitted):
+            return {site: model.steps(problem.rows[site], self.local_epochs) for site in sites}
         return {
             site: count_steps(
                 problem.rows[site],

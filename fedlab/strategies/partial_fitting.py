@@ -31,8 +31,9 @@ def ask_for_passes(
             "a scikit-learn estimator, which clips none",
             "Use e.g. fl.LogisticRegression(), or leave privacy out.",
         )
-    for name in ("learning_rate", "local_steps"):
-        if getattr(settings, name) is not None:
+    usual = type(settings)()
+    for name in ("learning_rate", "local_steps", "batch_size"):
+        if getattr(settings, name) != getattr(usual, name):
             raise TrainingError(
                 f"A scikit-learn estimator is trained for local_epochs; {name} is its own.",
                 f"{name}={getattr(settings, name)!r} of {type(settings).__name__}",

@@ -97,12 +97,16 @@ class Strategy(Open):
     keeps_answers : bool
         Whether a round keeps what each site sent. Not where that is large and says nothing about
         sites apart from its size, as with histograms of a forest.
+    sends_updates : bool
+        Whether `direction` lies in the space of the parameters, so that its norm says how far a
+        site pulls them.
     """
 
     __slots__ = ()
 
     can_be_private: ClassVar[bool] = False
     keeps_answers: ClassVar[bool] = True
+    sends_updates: ClassVar[bool] = True
 
     def init(self, problem: Problem) -> State:
         """The state before the first round."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fedlab.displays.figures import history_figure
+from fedlab.core.model import Model
+from fedlab.displays.history import history_figure
+from fedlab.run_figure import run_figure
+from fedlab.strategies import Strategy
 from fedlab.training import Training
 
 __all__ = ["Chart"]
@@ -17,15 +19,15 @@ MOST_POINTS = 200
 
 
 class Chart:
-    """Losses, accuracy, ε and update norms by round, updated in place.
+    """Losses, the model's score, ε and what sites sent by round, updated in place.
 
     Attributes
     ----------
     widget : plotly FigureWidget
     """
 
-    def __init__(self, sites: Sequence[str]) -> None:
-        self._sites = list(sites)
+    def __init__(self, sites: Sequence[str], model: Model, strategy: Strategy) -> None:
+        self._sites, self._model, self._strategy = list(sites), model, strategy
         self.widget = go.FigureWidget(self._drawn(None))
         # Names are text, dollar signs included; the logo would be a link off the machine.
         self.widget._config = {
@@ -61,21 +63,16 @@ class Chart:
 
     def _figure(self, run: Training | None) -> go.Figure:
         if run is None:
-            scores = ["train_loss", "held_out_loss", "held_out_accuracy"]
+            scores = ["train_loss", "held_out_loss", f"held_out_{self._model.score}"]
             empty = history_figure(
                 pd.DataFrame(0.0, index=[0], columns=scores),
                 pd.DataFrame(0.0, index=[0], columns=self._sites),
+                sizes=not self._strategy.sends_updates,
+                loss=self._model.loss,
             )
             return empty.for_each_trace(lambda trace: trace.update(x=[], y=[]))
         # A page that gets ever longer figures falls behind a run, and then behind a click on Pause.
-        shown = np.unique(np.linspace(0, len(run.rounds) - 1, MOST_POINTS).round().astype(int))
-        norms = [run.rounds[position].norms for position in shown]
-        promised = None if run.privacy is None else run.privacy.epsilon
-        figure = history_figure(
-            run.history.iloc[shown],
-            pd.DataFrame(norms, index=pd.Index(shown), columns=self._sites),
-            promised=promised,
-        )
+        figure = run_figure(run, MOST_POINTS)
         # Of one height, whatever is drawn, so that nothing below it jumps.
         return figure.update_layout(height=self.widget.layout.height)
 

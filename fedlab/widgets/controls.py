@@ -49,7 +49,8 @@ class Controls:
 
     def allow(self, run: Training | None, *, busy: bool) -> None:
         """Leave only those buttons that make sense; Pause is `show_progress`'s."""
-        self.step.disabled = self.run.disabled = self.n_rounds.disabled = busy
+        over = run is not None and run.strategy.finished(run.problem, run.state)
+        self.step.disabled = self.run.disabled = self.n_rounds.disabled = busy or over
         self.rewind.disabled = self.to_round.disabled = busy or run is None or run.round == 0
 
     def show(self, run: Training | None) -> None:
@@ -75,7 +76,8 @@ def _button(label: str, icon: str, tooltip: str, style: str = "") -> ipw.Button:
 
 
 def _about(run: Training) -> str:
-    name, promise = type(run.strategy).__name__, run.privacy
+    promise = run.privacy
+    name = f"{type(run.problem.model).__name__} by {type(run.strategy).__name__}"
     if promise is None:
         return f"{name}, exact answers"
     return (

@@ -1,89 +1,78 @@
-"""The form that says how the next run trains, and under which promise."""
+"""The form that says what the next run trains, how, and under which promise."""
 
 from __future__ import annotations
 
-import ipywidgets as ipw
-import msgspec
+from typing import Any
 
-from fedlab.errors import TrainingError
+import ipywidgets as ipw
+
+from fedlab.core.model import Model
+from fedlab.core.schema import Schema
 from fedlab.privacy import RecordDP
-from fedlab.strategies import FedAvg, FedNewton, Strategy
-from fedlab.widgets.style import field
+from fedlab.strategies import Averaging, FineTuning, LocalTraining, Strategy
+from fedlab.widgets.choice import Choice
+from fedlab.widgets.fields import Fields
+from fedlab.widgets.offers import (
+    AGGREGATORS,
+    UPDATES,
+    local_settings,
+    models_for,
+    strategies_for,
+    with_given,
+)
+from fedlab.widgets.promise import Promise
 
 __all__ = ["RunForm"]
 
 
 class RunForm:
-    """Strategy, its main settings, privacy.
+    """Model, strategy, their main settings, privacy.
 
-    It checks nothing but that a number is a number: the rest is said by the verb that takes it.
+    It offers what fits the target and the model, and checks nothing but that a number is a number:
+    the rest is said by the verb that takes it.
 
     Parameters
     ----------
+    schema : Schema
+        Of the federation; its target decides which models are offered.
+    model : Model, optional
+        What the form starts with; by default the first that fits.
     strategy : Strategy, optional
-        What the form starts with. Settings it does not show are kept; a strategy it does not know
-        is offered as it is.
+        Settings it does not show are kept; a strategy or model that it does not know is offered as
+        it is.
     privacy : RecordDP, optional
 
     Attributes
     ----------
     widget : ipywidgets.VBox
+    models, strategies, rules : Choice
+        Of a model, of a strategy, and of the rule that combines updates.
+    promise : Promise
     start : ipywidgets.Button
     """
 
-    def __init__(self, strategy: Strategy | None, privacy: RecordDP | None) -> None:
-        self._given = FedAvg() if strategy is None else strategy
-        base = self._given if isinstance(self._given, FedAvg) else FedAvg()
-        self._base, promise = base, privacy or RecordDP(epsilon=2.0, delta=1e-5, rounds=30)
-        kinds = [("FedAvg", "FedAvg"), ("FedNewton", "FedNewton")]
-        chosen = type(self._given).__name__
-        if not isinstance(self._given, FedAvg | FedNewton):
-            kinds.append((f"{chosen}, as given", chosen))
-        self.kind = field(
-            ipw.Dropdown, "Strategy", "How sites' answers make a round", options=kinds, value=chosen
+    def __init__(
+        self,
+        schema: Schema,
+        model: Model | None,
+        strategy: Strategy | None,
+        privacy: RecordDP | None,
+    ) -> None:
+        self._strategy, self.promise = strategy, Promise(privacy)
+        base = strategy if isinstance(strategy, LocalTraining) else UPDATES[0].start
+        self._local = Fields(
+            local_settings("local_epochs" if base.local_steps is None else "local_steps"), base
         )
-        self._amount = "local_epochs" if base.local_steps is None else "local_steps"
-        label = "Local epochs" if base.local_steps is None else "Local steps"
-        self.amount = field(
-            ipw.IntText, label, "Work of each site a round", value=getattr(base, self._amount)
-        )
-        self.batch = field(
-            ipw.Text,
-            "Batch size",
-            "Rows a step; empty for all",
-            value=_shown(base.batch_size),
-            placeholder="all rows",
-        )
-        self.rate = field(
-            ipw.Text,
-            "Learning rate",
-            "Step length; empty for a safe one",
-            value=_shown(base.learning_rate),
-            placeholder="automatic",
-        )
-        self.share = field(
-            ipw.FloatText,
-            "Share of sites",
-            "Part of the sites drawn each round, above 0 to 1",
-            value=base.site_fraction,
-        )
-        self.private = ipw.Checkbox(
-            value=privacy is not None,
-            indent=False,
-            description="Record-level privacy",
-            tooltip="Sites clip and add noise, and charge their ledgers",
-            layout={"width": "auto"},
-        )
-        self.epsilon = field(
-            ipw.FloatText, "ε", "Privacy loss of all rounds together", value=promise.epsilon
-        )
-        self.delta = field(ipw.FloatText, "δ", "Far below 1 / rows", value=promise.delta)
-        self.rounds = field(
-            ipw.IntText, "Rounds", "The noise is calibrated to so many", value=promise.rounds
-        )
-        self.clip = field(
-            ipw.FloatText, "Clipping norm", "Bound on a row's gradient", value=promise.clipping_norm
-        )
+        self.models = Choice("Model", "What is fitted", with_given(models_for(schema), model))
+        if model is not None:
+            self.models.kind.value = type(model).__name__
+        given = strategy.aggregator if isinstance(strategy, Averaging) else None
+        self.rules = Choice("Combined by", "How updates become one", with_given(AGGREGATORS, given))
+        if given is not None:
+            self.rules.kind.value = type(given).__name__
+        self.strategies = Choice("Strategy", "How sites' answers make a round", self._fitting())
+        if strategy is not None:
+            self.strategies.kind.value = type(strategy).__name__
         self.start = ipw.Button(
             description="New run",
             icon="plus",
@@ -91,19 +80,42 @@ class RunForm:
             layout={"width": "auto"},
         )
         self.start.add_class("fedlab-start")
-        self._averaging = ipw.VBox([self.amount, self.batch, self.rate, self.share])
-        self._promise = ipw.VBox([self.epsilon, self.delta, self.rounds, self.clip])
-        self.widget = ipw.VBox(
-            [self.kind, self._averaging, self.private, self._promise, self.start]
-        )
+        self._training = ipw.VBox()
+        parts = [self.models.widget, self.strategies.widget, self._training]
+        self.widget = ipw.VBox([*parts, self.rules.widget, self.promise.widget, self.start])
         self.widget.add_class("fedlab-card")
-        for switch in (self.kind, self.private):
-            switch.observe(self._fold, names="value")
+        self.models.kind.observe(self._fit, names="value")
+        self.strategies.kind.observe(self._fold, names="value")
+        self._fold()
+
+    def _fitting(self) -> list[Any]:
+        return with_given(strategies_for(self.models.chosen.start), self._strategy)
+
+    def _fit(self, _: object = None) -> None:
+        """Offer the strategies of the model that was chosen."""
+        self.strategies.offer(self._fitting())
         self._fold()
 
     def _fold(self, _: object = None) -> None:
-        self._averaging.layout.display = "" if self.kind.value == "FedAvg" else "none"
-        self._promise.layout.display = "" if self.private.value else "none"
+        """Show the settings that the chosen strategy has."""
+        chosen = self.strategies.chosen.start
+        shown = [part for name, part in self._local.inputs.items() if hasattr(chosen, name)]
+        # A strategy that is offered as it is shows nothing.
+        known = isinstance(chosen, Averaging) and self.strategies.chosen.hint != "as given"
+        self._training.children = tuple(shown) if known else ()
+        combines = known and not isinstance(chosen, FineTuning)
+        self.rules.widget.layout.display = "" if combines else "none"
+
+    def model(self) -> Model:
+        """The model as filled in.
+
+        Raises
+        ------
+        TrainingError
+            When a setting is not a number, or out of its range.
+        """
+        found: Model = self.models.value()
+        return found
 
     def strategy(self) -> Strategy:
         """The strategy as filled in.
@@ -113,17 +125,13 @@ class RunForm:
         TrainingError
             When a setting is not a number, or out of its range.
         """
-        if self.kind.value == type(self._given).__name__ and not isinstance(self._given, FedAvg):
-            return self._given
-        if self.kind.value == "FedNewton":
-            return FedNewton()
-        changes = {
-            self._amount: self.amount.value,
-            "batch_size": _number("Batch size", self.batch.value, int),
-            "learning_rate": _number("Learning rate", self.rate.value, float),
-            "site_fraction": self.share.value,
-        }
-        return msgspec.structs.replace(self._base, **changes)
+        more: dict[str, Any] = {}
+        if self._training.children:
+            more = self._local.values()
+        if self.rules.widget.layout.display == "":
+            more["aggregator"] = self.rules.value()
+        found: Strategy = self.strategies.value(**more)
+        return found
 
     def privacy(self) -> RecordDP | None:
         """The promise as filled in, or None.
@@ -133,27 +141,15 @@ class RunForm:
         PrivacyError
             When a value is out of its range.
         """
-        if not self.private.value:
-            return None
-        return RecordDP(
-            epsilon=self.epsilon.value,
-            delta=self.delta.value,
-            rounds=self.rounds.value,
-            clipping_norm=self.clip.value,
-        )
+        return self.promise.value()
 
+    @property
+    def kind(self) -> ipw.Dropdown:
+        """The list of strategies."""
+        kind: ipw.Dropdown = self.strategies.kind
+        return kind
 
-def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
-
-
-def _number(label: str, text: str, kind: type[int] | type[float]) -> float | None:
-    if not text.strip():
-        return None
-    try:
-        return kind(text)
-    except ValueError:
-        word = "whole number" if kind is int else "number"
-        raise TrainingError(
-            f"{label} must be a {word}.", f"{text!r}", "Correct it, or leave it empty."
-        ) from None
+    @property
+    def local(self) -> dict[str, Any]:
+        """Inputs of what training at the sites has in common, by name of the argument."""
+        return self._local.inputs

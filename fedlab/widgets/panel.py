@@ -6,6 +6,7 @@ import threading
 
 import ipywidgets as ipw
 
+from fedlab.core.model import Model
 from fedlab.federation import Federation
 from fedlab.privacy import RecordDP
 from fedlab.strategies import Strategy
@@ -30,10 +31,16 @@ class Panel:
     """
 
     def __init__(
-        self, sites: tuple[str, ...], strategy: Strategy | None, privacy: RecordDP | None
+        self,
+        fed: Federation,
+        model: Model | None,
+        strategy: Strategy | None,
+        privacy: RecordDP | None,
     ) -> None:
-        self.form, self.controls = RunForm(strategy, privacy), Controls()
-        self.results, self.notice, self._chart = Results(), Notice(), Chart(sites)
+        self.form, self.controls = RunForm(fed.schema, model, strategy, privacy), Controls()
+        self.results, self.notice = Results(), Notice()
+        chosen = self.form.models.chosen.start, self.form.strategies.chosen.start
+        self._chart = Chart(fed.sites, *chosen)
         # Cells and the worker may both show something.
         self._lock = threading.RLock()
         sheet, side = Sheet(), ipw.VBox([self.controls.widget, self.form.widget])

@@ -12,6 +12,7 @@ from fedlab.errors import ExportError, PrivacyError
 from fedlab.evaluation import Evaluation
 from fedlab.federation import Federation
 from fedlab.privacy import RecordDP
+from fedlab.strategies import Personal
 from fedlab.training import Training
 from fedlab.widgets.bars import gauges, worths
 from fedlab.widgets.style import field
@@ -28,6 +29,8 @@ class Results:
     contribute, evaluate, export : ipywidgets.Button
     noise : ipywidgets.Text
         ε for the answers of an evaluation.
+    personal : ipywidgets.Checkbox
+        Whether each site's own parameters are judged too.
     folder : ipywidgets.Text
         Where to export to.
     """
@@ -49,10 +52,17 @@ class Results:
             "Privacy that an evaluation with noise costs; empty for exact answers",
             placeholder="exact answers",
         )
+        self.personal = ipw.Checkbox(
+            value=True,
+            indent=False,
+            description="Each site's own parameters too",
+            tooltip="Judged on the site's own rows; answers are exact",
+            layout={"width": "auto", "display": "none"},
+        )
         self.folder = field(ipw.Text, "Folder", "Made if it is not there", value="model")
         tops = {
             "contributions": [self.contribute],
-            "evaluation": [self.noise, self.evaluate],
+            "evaluation": [self.noise, self.personal, self.evaluate],
             "export": [self.folder, self.export],
         }
         titles = ("Sites", "Last round", "Contributions", "Privacy", "Evaluation", "Export")
@@ -67,16 +77,25 @@ class Results:
             "round": "What each site sends, once there is a round.",
             "contributions": "Shapley values and leave-one-out of the run so far, without "
             "training again.",
-            "evaluation": "Accuracy, sensitivity, specificity and AUC of each site.",
-            "export": "ONNX, skops, model card and signed manifest.",
+            "evaluation": "Accuracy, sensitivity, specificity, precision, F1 and AUC of each site.",
+            "export": "ONNX, skops (not of trees), model card and signed manifest.",
         }.items():
-            self._shown[name].value = f'<div class="fedlab-quiet">{words}</div>'
+            self._shown[name].value = _quiet(words)
 
     def allow(self, run: Training | None, *, busy: bool) -> None:
         """Leave only those buttons that make sense."""
         nothing = run is None or run.round == 0
         self.evaluate.disabled = busy or run is None
-        self.contribute.disabled = self.export.disabled = busy or nothing
+        self.export.disabled = busy or nothing
+        keeps = run is None or run.strategy.keeps_answers
+        self.contribute.disabled = busy or nothing or not keeps
+        if run is not None and not keeps:
+            self._shown["contributions"].value = _quiet(
+                f"{type(run.strategy).__name__} keeps only the sums of what sites sent, so their "
+                "contributions cannot be told apart. Compare fits with and without a site."
+            )
+        own = run is not None and isinstance(run.strategy, Personal)
+        self.personal.layout.display = "" if own else "none"
 
     def show_sites(self, fed: Federation) -> None:
         """Show the sites and what they have spent, as their ledgers say now."""
@@ -123,6 +142,10 @@ class Results:
         delta = 1e-5 if run.privacy is None else run.privacy.delta
         return RecordDP(epsilon=epsilon, delta=delta)
 
+    def wants_personal(self, run: Training) -> bool:
+        """Whether sites' own parameters are to be judged too, where there are any."""
+        return self.personal.value and isinstance(run.strategy, Personal)
+
     def path(self) -> Path:
         """The folder to export to.
 
@@ -149,4 +172,8 @@ def _line(children: list[ipw.DOMWidget] | None) -> list[ipw.DOMWidget]:
 
 
 def _as_of(round: int) -> str:
-    return f'<div class="fedlab-quiet">After round {round}.</div>'
+    return _quiet(f"After round {round}.")
+
+
+def _quiet(words: str) -> str:
+    return f'<div class="fedlab-quiet">{as_html(words)}</div>'

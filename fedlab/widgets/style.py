@@ -19,7 +19,7 @@ CSS = """
 .fedlab-bench .widget-html-content { line-height: 1.45; }
 .fedlab-sheet { display: none; }
 .fedlab-columns { display: flex; flex-flow: row wrap; gap: 16px; align-items: flex-start; }
-.fedlab-side { flex: 1 1 290px; min-width: 0; }
+.fedlab-side { flex: 1 1 320px; min-width: 0; }
 .fedlab-chart { flex: 999 1 400px; min-width: 0; margin: 0; }
 .fedlab-card { border: 1px solid var(--jp-border-color2, #bbb); border-radius: 4px; padding: 8px;
   margin: 0 0 8px; }
@@ -27,9 +27,11 @@ CSS = """
 .fedlab-row > .widget-button { margin: 2px 0; width: auto; min-width: 84px; flex: 0 0 auto; }
 .fedlab-wide > .widget-button { flex: 1 1 70px; min-width: 0; }
 .fedlab-row > .widget-inline-hbox { flex: 1 1 150px; min-width: 0; max-width: 420px; }
+.fedlab-row > .widget-checkbox { flex: 0 1 auto; margin-right: 12px; }
 .fedlab-bench .widget-inline-hbox { width: auto; margin: 2px 0; }
-.fedlab-bench .widget-inline-hbox .widget-label { width: 112px; text-align: left; }
-.fedlab-bench .fedlab-slider .widget-label { width: auto; }
+.fedlab-bench .widget-inline-hbox .widget-label { width: 98px; text-align: left; }
+.fedlab-bench .fedlab-slider .widget-label,
+.fedlab-bench .fedlab-tabs .widget-label { width: auto; }
 .fedlab-bench button:focus-visible, .fedlab-bench input:focus-visible,
 .fedlab-bench select:focus-visible {
   outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from fedlab.core.model import Model
 from fedlab.errors import TrainingError
 from fedlab.evaluation import Evaluation
 from fedlab.federation import Federation
@@ -29,17 +28,17 @@ class Verbs:
         Whether `pause` was called for the work under way.
     """
 
-    def __init__(self, fed: Federation, model: Model, panel: Panel) -> None:
+    def __init__(self, fed: Federation, panel: Panel) -> None:
         self.run: Training | None = None
-        self._fed, self._model, self._panel = fed, model, panel
+        self._fed, self._panel = fed, panel
         self.pausing, self._next_frame = False, 0.0
         self._judged: tuple[State, Evaluation] | None = None
 
     def start(self) -> str:
         """A new run by the form; the one before is let go."""
         form = self._panel.form
-        strategy, privacy = form.strategy(), form.privacy()
-        self.run = self._fed.train(self._model, strategy=strategy, privacy=privacy)
+        model, strategy, privacy = form.model(), form.strategy(), form.privacy()
+        self.run = self._fed.train(model, strategy=strategy, privacy=privacy)
         self._panel.results.forget()
         return "A new run stands at round 0."
 
@@ -78,8 +77,11 @@ class Verbs:
 
         controls.show_progress(0, n_rounds)
         last = run.run(n_rounds, progress=False, on_round=painted).number
-        stopped = last < first + n_rounds
-        return f"Paused after round {last}." if stopped else f"Rounds up to {last} are done."
+        if last == first + n_rounds:
+            return f"Rounds up to {last} are done."
+        if run.strategy.finished(run.problem, run.state):
+            return f"Round {last} was the last: the model is finished."
+        return f"Paused after round {last}."
 
     def pause(self) -> None:
         """Have `run_rounds` stop after the round it is in."""
@@ -102,7 +104,8 @@ class Verbs:
     def evaluate(self) -> str:
         """How the model does on held-out rows."""
         run = self._held()
-        found = run.evaluate(privacy=self._panel.results.promise(run))
+        results = self._panel.results
+        found = run.evaluate(privacy=results.promise(run), personal=results.wants_personal(run))
         self._judged = (run.state, found)
         self._panel.results.show_evaluation(found, run.round)
         return "The evaluation is below."

@@ -8,7 +8,6 @@ from typing import Any
 
 import ipywidgets as ipw
 
-from fedlab.core.logistic import LogisticRegression
 from fedlab.core.model import Model
 from fedlab.errors import TrainingError
 from fedlab.federation import Federation
@@ -35,9 +34,10 @@ class Workbench:
     ----------
     fed : Federation
     model : Model, optional
-        By default ``LogisticRegression()``.
+        What the form starts with; by default the first that fits the target, such as
+        ``LogisticRegression()`` for classes.
     strategy : Strategy, optional
-        What the form starts with; by default ``FedAvg()``.
+        What the form starts with; by default ``FedAvg()`` where the model can be averaged.
     privacy : RecordDP, optional
         What the form starts with; by default none.
 
@@ -79,8 +79,8 @@ class Workbench:
                 rule = f"{name} of a workbench must be a {kind.__name__}."
                 raise TrainingError(rule, f"something of type {came}", f"Pass e.g. {example}.")
         self.fed, self.error, self._words = fed, None, "Ready."
-        self._worker, self._panel = Worker(), Panel(fed.sites, strategy, privacy)
-        self._verbs = Verbs(fed, LogisticRegression() if model is None else model, self._panel)
+        self._worker, self._panel = Worker(), Panel(fed, model, strategy, privacy)
+        self._verbs = Verbs(fed, self._panel)
         self.form, self.controls, self.results = (
             self._panel.form,
             self._panel.controls,

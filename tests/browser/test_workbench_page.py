@@ -133,6 +133,41 @@ def figures(found: Locator) -> list[Locator]:
     return found.all()
 
 
+def test_models_and_strategies_are_chosen_with_their_own_settings(notebook: Notebook) -> None:
+    page = notebook.page
+    model, strategy = (page.get_by_label(name, exact=True) for name in ("Model", "Strategy"))
+    model.select_option("RandomForestClassifier")
+    expect(page.get_by_label("Trees", exact=True)).to_be_visible()
+    expect(page.get_by_label("Batch size")).to_have_count(0)
+    page.get_by_label("Trees", exact=True).fill("5")
+    page.get_by_label("Trees", exact=True).press("Tab")
+    page.get_by_label("Depth", exact=True).fill("3")
+    page.get_by_label("Depth", exact=True).press("Tab")
+    page.locator(".fedlab-start").click()
+    expect(page.locator(".fedlab-status")).to_have_text("A new run stands at round 0.")
+    page.locator(".fedlab-run").click()
+    expect(page.locator(".fedlab-status")).to_contain_text("was the last: the model is finished")
+    expect(page.locator(".fedlab-step")).to_be_disabled()
+    expect(page.locator(".fedlab-chart text", has_text="sent by all")).to_have_count(1)
+    page.get_by_role("tab", name="Contributions").click()
+    expect(page.locator(".fedlab-contributions-table")).to_contain_text("keeps only the sums")
+    model.select_option(label="LogisticRegression")
+    strategy.select_option(label="Ditto (personal)")
+    page.get_by_label("Combined by").select_option(label="TrimmedMean (robust)")
+    page.get_by_label("Bad sites").fill("1")
+    page.get_by_label("Bad sites").press("Tab")
+    page.locator(".fedlab-start").click()
+    expect(page.locator(".fedlab-status")).to_have_text("A new run stands at round 0.")
+    page.locator(".fedlab-step").click()
+    expect(page.locator(".fedlab-status")).to_have_text("Round 1 is done.")
+    expect(page.locator(".fedlab-chart text", has_text="norm of")).to_have_count(1)
+    asked = notebook.execute("print(bench.run.strategy.lam, bench.run.strategy.aggregator)")
+    assert asked == "0.1 TrimmedMean(f=1)"
+    page.get_by_role("tab", name="Evaluation").click()
+    page.locator(".fedlab-evaluate").click()
+    expect(page.locator(".fedlab-evaluation-table")).to_contain_text("personal accuracy")
+
+
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
 @pytest.mark.parametrize("width", [560, 1400])
 def test_it_fits_narrow_and_wide_pages(notebook: Notebook, width: int, theme: str) -> None:

@@ -56,12 +56,12 @@ class Bins(msgspec.Struct, frozen=True, eq=False):
 
     def same(self, other: Bins) -> bool:
         """Whether all cuts are the same to the bit."""
-        if not np.array_equal(self.first, other.first):
-            return False
         # States of one run share the arrays themselves.
-        if self.cuts is other.cuts and self.missing is other.missing:
-            return True
-        return np.array_equal(self.cuts, other.cuts) and np.array_equal(self.missing, other.missing)
+        return (
+            self.first.tobytes() == other.first.tobytes()
+            and (self.cuts is other.cuts or np.array_equal(self.cuts, other.cuts))
+            and (self.missing is other.missing or np.array_equal(self.missing, other.missing))
+        )
 
     def codes(self, x: Array) -> Ints:
         """Number of each value's bin, shape ``(n_features, n_samples)``: features are contiguous.

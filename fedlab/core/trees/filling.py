@@ -11,7 +11,7 @@ import numpy as np
 from fedlab.core.trees.compiled import compiled
 from fedlab.core.trees.keys import Ints
 
-__all__ = ["count_parts", "fill_boost", "fill_classes", "fill_numbers", "gather", "node_totals"]
+__all__ = ["count_parts", "fill_classes", "fill_numbers", "gather"]
 
 
 @compiled
@@ -20,20 +20,23 @@ def gather(position: Ints, slot: Ints, n_slots: int, weight: Ints) -> tuple[Ints
 
     `slot` maps nodes to slots, or to -1 for nodes of no interest.
     """
-    begin = np.zeros(n_slots + 1, dtype=np.int64)
+    # Rows of no interest go to a last slot. Without a branch, since they cannot be foretold.
+    begin = np.zeros(n_slots + 2, dtype=np.int64)
+    places = np.empty(len(position), dtype=np.int32)
+    nowhere = np.int32(n_slots)
     for row in range(len(position)):
         place = slot[position[row]]
-        if place >= 0 and weight[row] > 0:
-            begin[place + 1] += 1
-    for place in range(n_slots):
+        place = place if (place >= 0) & (weight[row] > 0) else nowhere
+        places[row] = place
+        begin[place + 1] += 1
+    for place in range(n_slots + 1):
         begin[place + 1] += begin[place]
-    rows = np.empty(begin[n_slots], dtype=np.int32)
+    rows = np.empty(len(position), dtype=np.int32)
     upto = begin[:-1].copy()
     for row in range(len(position)):
-        place = slot[position[row]]
-        if place >= 0 and weight[row] > 0:
-            rows[upto[place]] = row
-            upto[place] += 1
+        place = places[row]
+        rows[upto[place]] = row
+        upto[place] += 1
     return rows, begin
 
 
@@ -51,11 +54,13 @@ def fill_classes(
     offset: Ints,
     n_classes: int,
     out: Ints,
+    totals: Ints,
 ) -> None:
     """Add the weight of each row to its node's cell of bin and class.
 
     Open node ``i`` of `tree` asks for ``features[begin[i] : begin[i + 1]]``, whose bins begin at
-    cell ``offset`` of `out`. Nodes are sorted by tree.
+    cell ``offset`` of `out`. Nodes are sorted by tree. `totals`, ``(n_open, n_classes)``, are the
+    sums over the cells of any one feature.
     """
     slot = np.full(n_nodes, -1, dtype=np.int32)
     from_, upto = 0, 0
@@ -73,6 +78,7 @@ def fill_classes(
             for i in range(count):
                 labels[i] = label[some[i]]
                 weights[i] = own[some[i]]
+                totals[from_ + place, labels[i]] += weights[i]
             stop = begin[from_ + place + 1]
             # Two features at once, so that a row is looked up once for both. Indices without a
             # sign spare the check for negative ones.
@@ -108,6 +114,7 @@ def fill_numbers(
     begin: Ints,
     offset: Ints,
     out: Ints,
+    totals: Ints,
 ) -> None:
     """As `fill_classes`; each cell holds the rows, their sum and the sum of their squares."""
     slot = np.full(n_nodes, -1, dtype=np.int32)
@@ -128,6 +135,9 @@ def fill_numbers(
                 weights[i] = own[some[i]]
                 values[i] = weights[i] * value[some[i]]
                 squares[i] = weights[i] * square[some[i]]
+                totals[from_ + place, 0] += weights[i]
+                totals[from_ + place, 1] += values[i]
+                totals[from_ + place, 2] += squares[i]
             for j in range(begin[from_ + place], begin[from_ + place + 1]):
                 column = codes[features[j]]
                 for i in range(count):
@@ -141,68 +151,20 @@ def fill_numbers(
 
 
 @compiled
-def fill_boost(
-    position: Ints,
-    gradient: Ints,
-    hessian: Ints,
-    codes: Ints,
-    tree: Ints,
-    node: Ints,
-    n_nodes: int,
-    offset: Ints,
-    out: Ints,
-) -> None:
-    """Add gradients and packed hessians to the cells of every feature at the open nodes.
-
-    `out` is ``(n_open, n_cells, 2)``; open nodes are sorted by tree.
-    """
-    slot = np.full(n_nodes, -1, dtype=np.int32)
-    everything = np.ones(position.shape[1], dtype=np.uint8)
-    slopes = np.empty((position.shape[1], 2), dtype=np.int64)
-    n_features = codes.shape[0]
-    from_, upto = 0, 0
-    while from_ < len(tree):
-        k = tree[from_]
-        while upto < len(tree) and tree[upto] == k:
-            slot[node[upto]] = upto - from_
-            upto += 1
-        rows, ends = gather(position[k], slot, upto - from_, everything)
-        for place in range(upto - from_):
-            some = rows[ends[place] : ends[place + 1]]
-            count = len(some)
-            for i in range(count):
-                slopes[i, 0] = gradient[k, some[i]]
-                slopes[i, 1] = hessian[k, some[i]]
-            # Two features at once, so that a row is looked up once for both. Indices without a
-            # sign spare the check for negative ones.
-            for feature in range(0, n_features - 1, 2):
-                column, following = codes[feature], codes[feature + 1]
-                one = out[from_ + place, offset[feature] :]
-                two = out[from_ + place, offset[feature + 1] :]
-                for i in range(count):
-                    row = np.uint32(some[i])
-                    code, other = column[row], following[row]
-                    one[code, 0] += slopes[i, 0]
-                    one[code, 1] += slopes[i, 1]
-                    two[other, 0] += slopes[i, 0]
-                    two[other, 1] += slopes[i, 1]
-            if n_features % 2 == 1:
-                column = codes[n_features - 1]
-                one = out[from_ + place, offset[n_features - 1] :]
-                for i in range(count):
-                    code = column[np.uint32(some[i])]
-                    one[code, 0] += slopes[i, 0]
-                    one[code, 1] += slopes[i, 1]
-        for i in range(from_, upto):
-            slot[node[i]] = -1
-        from_ = upto
-
-
-@compiled
 def count_parts(keys: Ints, starts: Ints, shifts: Ints, width: int, counts: Ints) -> None:
-    """Add each key to its part of the cell it lies in, if any; `starts` rise."""
+    """Add each key to its part of the cell it lies in, if any; `starts` rise.
+
+    Keys have 32 bits, of which the first 12 say between which cells to look.
+    """
+    upto = np.empty(4097, dtype=np.int64)
+    cell = 0
+    for first in range(4097):
+        while cell < len(starts) and starts[cell] < first << 20:
+            cell += 1
+        upto[first] = cell
     for key in keys:
-        low, high = 0, len(starts)
+        first = key >> 20
+        low, high = upto[first], upto[first + 1]
         while low < high:
             middle = (low + high) // 2
             if starts[middle] <= key:
@@ -214,14 +176,3 @@ def count_parts(keys: Ints, starts: Ints, shifts: Ints, width: int, counts: Ints
             part = (key - starts[cell]) >> (shifts[cell] - width)
             if 0 <= part < counts.shape[1]:
                 counts[cell, part] += 1
-
-
-@compiled
-def node_totals(cells: Ints, begin: Ints, end: Ints) -> Ints:
-    """Sums of the channels over cells ``begin[i]`` to ``end[i]``, ``(n_nodes, n_channels)``."""
-    totals = np.zeros((len(begin), cells.shape[1]), dtype=np.int64)
-    for node in range(len(begin)):
-        for cell in range(begin[node], end[node]):
-            for channel in range(cells.shape[1]):
-                totals[node, channel] += cells[cell, channel]
-    return totals

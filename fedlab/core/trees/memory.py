@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fedlab.core.parameters import Array
-from fedlab.core.space import Space, Target
+from fedlab.core.space import Reads, Space, Target
 from fedlab.core.trees.bins import Bins
 from fedlab.core.trees.keys import Ints
 from fedlab.core.trees.nodes import Nodes
@@ -27,6 +27,7 @@ class Binned:
     ----------
     space : Space
     bins : Bins
+    reads : "classes" or "numbers"
     codes : ndarray of shape (n_features, n_samples)
     y : ndarray of shape (n_samples,)
     present : ndarray of shape (n_features,)
@@ -35,8 +36,8 @@ class Binned:
         Cell in which each feature's bins begin, where all features have theirs.
     """
 
-    def __init__(self, space: Space, bins: Bins, x: Array, y: Target) -> None:
-        self.space, self.bins, self.y = space, bins, y
+    def __init__(self, space: Space, bins: Bins, reads: Reads, x: Array, y: Target) -> None:
+        self.space, self.bins, self.reads, self.y = space, bins, reads, y
         require_bins(bins, x.shape[1])
         self.codes, self.present = bins.codes(x), bins.present
         # A missing value where none was counted has no cell, nor has a class not asked for.
@@ -44,9 +45,14 @@ class Binned:
         require(bool(fits) and (y.dtype.kind == "f" or within(y, 0, 1 << 31)), "bins")
         self.offset = (np.cumsum(bins.widths) - bins.widths).astype(np.int64)
 
-    def fits(self, space: Space, bins: Bins) -> bool:
-        """Whether these are the rows of this space in these bins."""
-        return (self.space is space or self.space == space) and self.bins.same(bins)
+    def fits(self, space: Space, bins: Bins, reads: Reads) -> bool:
+        """Whether these are the rows of this space in these bins, with such targets."""
+        same_space = self.space is space or self.space == space
+        if self.reads != reads or not same_space or not self.bins.same(bins):
+            return False
+        # The next question of the run brings the very same ones.
+        self.space, self.bins = space, bins
+        return True
 
     def advance(self, position: Ints, nodes: Nodes, trees: Ints) -> None:
         """Move rows of some trees on to leaves, in place."""

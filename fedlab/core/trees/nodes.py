@@ -17,7 +17,7 @@ from fedlab.core.trees.bins import Bins
 from fedlab.core.trees.keys import Ints, as_single
 from fedlab.errors import TrainingError
 
-__all__ = ["Nodes", "add_children", "empty_table", "nodes_of", "reached", "subtree"]
+__all__ = ["Nodes", "add_children", "empty_table", "frozen", "nodes_of", "reached", "subtree"]
 
 
 class Nodes(msgspec.Struct, frozen=True, eq=False):
@@ -92,6 +92,13 @@ def add_children(
     left = n_before + 2 * np.arange(len(split))
     grown["left"][split] = left
     return grown, left
+
+
+def frozen(table: Mapping[str, Array]) -> Parameters:
+    """A table that nobody writes to any more, as parameters without another copy."""
+    for values in table.values():
+        values.setflags(write=False)
+    return Parameters(table)
 
 
 def nodes_of(table: Mapping[str, Array], bins: Bins) -> Nodes:

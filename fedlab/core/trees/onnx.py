@@ -7,12 +7,11 @@ sums of leaves differ from the estimator's by rounding in double precision only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import count
 from typing import Any
 
 import numpy as np
 
+from fedlab.core.graphs import Graph
 from fedlab.core.model import Model
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.space import Space
@@ -20,7 +19,6 @@ from fedlab.core.trees.boosted import double_thresholds
 from fedlab.core.trees.boosting import Boosting
 from fedlab.core.trees.estimator import class_order
 from fedlab.core.trees.keys import Ints
-from fedlab.core.vocabulary import Vocabulary
 from fedlab.errors import TrainingError
 
 __all__ = ["to_onnx_trees"]
@@ -48,169 +46,71 @@ def to_onnx_trees(model: Model, parameters: Parameters, space: Space) -> bytes:
     TrainingError
         When no tree has begun to grow.
     """
-    from onnx import checker, helper
-
     if not len(parameters["roots"]):
         raise TrainingError(
             "An exported model needs a tree.", "none yet", "Call step() until one has grown."
         )
-    graph = _Graph({column.name for column in space.schema.columns})
+    graph = Graph(space.schema.columns)
     matrix = graph.matrix(space)
     classifies = model.reads == "classes"
-    classes, order = class_order(space) if classifies else (np.zeros(0), np.zeros(0, dtype=int))
     if isinstance(model, Boosting):
         n_outputs = len(parameters["baseline"])
         values, targets = parameters["value"], np.arange(len(parameters["roots"])) % n_outputs
-        leaves = graph.trees(matrix, parameters, values, targets, n_outputs)
-        raw = graph.add("Add", leaves, graph.constant(parameters["baseline"][None, :]))
-        result = graph.probabilities(raw, n_outputs) if classifies else raw
+        leaves = _ensemble(graph, matrix, parameters, values, targets, n_outputs)
+        result = graph.add("Add", leaves, graph.constant(parameters["baseline"][None, :]))
+        if classifies:
+            result = _probabilities(graph, result, n_outputs)
     else:
         share = parameters["value"] / len(parameters["roots"])
-        result = graph.trees(matrix, parameters, share, None, share.shape[1])
+        result = _ensemble(graph, matrix, parameters, share, None, share.shape[1])
     if classifies:
-        order_of = graph.constant(np.asarray(order, dtype=np.int64))
-        graph.add("Gather", result, order_of, axis=1, output="probabilities")
-        best = graph.add("ArgMax", "probabilities", axis=1, keepdims=0)
-        graph.add("Gather", graph.constant(_labels(classes)), best, axis=0, output="label")
-        outputs = [
-            helper.make_tensor_value_info("label", _label_type(classes), [None]),
-            helper.make_tensor_value_info("probabilities", _double(), [None, len(order)]),
-        ]
+        classes, order = class_order(space)
+        sorted_ = graph.add("Gather", result, graph.constant(order.astype(np.int64)), axis=1)
+        graph.labels(classes, graph.add("ArgMax", sorted_, axis=1, keepdims=0))
+        graph.output("probabilities", sorted_, [None, len(order)])
     else:
-        graph.add("Identity", result, output="variable")
-        outputs = [helper.make_tensor_value_info("variable", _double(), [None, 1])]
-    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 5)]
-    made = helper.make_model(
-        helper.make_graph(graph.nodes, "fedlab", graph.inputs, outputs),
-        opset_imports=opsets,
-        ir_version=10,
+        graph.output("variable", result, [None, 1])
+    return graph.encode()
+
+
+def _ensemble(
+    graph: Graph,
+    matrix: str,
+    table: Parameters,
+    values: Array,
+    targets: Ints | None,
+    n_outputs: int,
+) -> str:
+    """Sum of the leaves' values; each tree speaks for one target, or each leaf for all."""
+    from onnx import helper
+
+    ensemble = _Ensemble(table, values, targets)
+    return graph.add(
+        "TreeEnsemble",
+        matrix,
+        domain="ai.onnx.ml",
+        n_targets=n_outputs,
+        aggregate_function=SUM,
+        post_transform=NOTHING,
+        nodes_splits=_tensor("splits", ensemble.splits),
+        nodes_modes=helper.make_tensor("modes", 2, [len(ensemble.splits)], ensemble.modes),
+        leaf_weights=_tensor("weights", ensemble.weights),
+        **ensemble.lists,
     )
-    checker.check_model(made)
-    data: bytes = made.SerializeToString(deterministic=True)
-    return data
 
 
-def _double() -> int:
-    from onnx import TensorProto
-
-    return int(TensorProto.DOUBLE)
-
-
-def _labels(classes: np.ndarray[Any, Any]) -> Any:
-    if classes.dtype.kind in "US" or classes.dtype == object:
-        return classes.astype(object)
-    return classes.astype(np.float64 if classes.dtype.kind == "f" else np.int64)
-
-
-def _label_type(classes: np.ndarray[Any, Any]) -> int:
-    from onnx import TensorProto
-
-    kinds = {"O": TensorProto.STRING, "f": TensorProto.DOUBLE, "i": TensorProto.INT64}
-    return int(kinds[_labels(classes).dtype.kind])
-
-
-class _Graph:
-    """A graph under construction; names inside it make way for columns."""
-
-    def __init__(self, columns: set[str]) -> None:
-        taken = columns | {"label", "probabilities", "variable"}
-        self.names: Iterator[str] = (n for n in map("inner_{}".format, count()) if n not in taken)
-        self.nodes: list[Any] = []
-        self.inputs: list[Any] = []
-
-    def add(self, kind: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
-        from onnx import helper
-
-        name = output or next(self.names)
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
-        return name
-
-    def constant(self, values: Any) -> str:
-        from onnx import numpy_helper
-
-        return self.add("Constant", value=numpy_helper.from_array(np.array(values)))
-
-    def matrix(self, space: Space) -> str:
-        """Rows as ``space.matrix`` has them: numbers, then indicators."""
-        from onnx import TensorProto, helper
-
-        kinds = {"number": TensorProto.DOUBLE, "category": TensorProto.STRING}
-        self.inputs = [
-            helper.make_tensor_value_info(column.name, kinds[column.kind], [None, 1])
-            for column in space.schema.columns
-        ]
-        blocks = [column.name for column in space.numbers]
-        if not space.keeps_missing:
-            blocks = [
-                self._filled(name, fill) for name, fill in zip(blocks, space.fill, strict=True)
-            ]
-        for name, vocabulary in space.vocabulary.items():
-            blocks += self._indicators(name, vocabulary)
-        return self.add("Concat", *blocks, axis=1)
-
-    def _filled(self, values: str, fill: float) -> str:
-        return self.add("Where", self.add("IsNaN", values), self.constant([[fill]]), values)
-
-    def _indicators(self, column: str, vocabulary: Vocabulary) -> list[str]:
-        from onnx import TensorProto
-
-        def are(listed: Sequence[str]) -> str:
-            same = self.add("Equal", column, self.constant(np.array([listed], dtype=object)))
-            return self.add("Cast", same, to=TensorProto.DOUBLE)
-
-        def any_of(listed: Sequence[str]) -> str:
-            return self.add("ReduceSum", are(listed), self.constant([1]), keepdims=1)
-
-        if vocabulary.fill is not None:
-            missing = self.add("Equal", column, self.constant(np.array([[""]], dtype=object)))
-            fill = self.constant(np.array([[vocabulary.fill]], dtype=object))
-            column = self.add("Where", missing, fill, column)
-        blocks = [are(vocabulary.kept)] if vocabulary.kept else []
-        if vocabulary.bucket is None:
-            return blocks
-        if not vocabulary.unseen:
-            return [*blocks, any_of(vocabulary.rare)]
-        # Whatever is not kept is in the bucket, missing included; its own name is no value.
-        seen = any_of(vocabulary.kept or (vocabulary.bucket,))
-        return [*blocks, self.add("Sub", self.constant([[1.0]]), seen)]
-
-    def trees(
-        self,
-        matrix: str,
-        table: Parameters,
-        values: Array,
-        targets: Ints | None,
-        n_outputs: int,
-    ) -> str:
-        """Sum of the leaves' values; each tree speaks for one target, or each leaf for all."""
-        from onnx import helper
-
-        ensemble = _Ensemble(table, values, targets)
-        return self.add(
-            "TreeEnsemble",
-            matrix,
-            domain="ai.onnx.ml",
-            n_targets=n_outputs,
-            aggregate_function=SUM,
-            post_transform=NOTHING,
-            nodes_splits=_tensor("splits", ensemble.splits),
-            nodes_modes=helper.make_tensor("modes", 2, [len(ensemble.splits)], ensemble.modes),
-            leaf_weights=_tensor("weights", ensemble.weights),
-            **ensemble.lists,
-        )
-
-    def probabilities(self, raw: str, n_outputs: int) -> str:
-        if n_outputs > 1:
-            return self.add("Softmax", raw, axis=1)
-        second = self.add("Sigmoid", raw)
-        first = self.add("Sub", self.constant(np.ones((1, 1))), second)
-        return self.add("Concat", first, second, axis=1)
+def _probabilities(graph: Graph, raw: str, n_outputs: int) -> str:
+    if n_outputs > 1:
+        return graph.add("Softmax", raw, axis=1)
+    second = graph.add("Sigmoid", raw)
+    first = graph.add("Sub", graph.constant(np.ones((1, 1))), second)
+    return graph.add("Concat", first, second, axis=1)
 
 
 def _tensor(name: str, values: Any) -> Any:
-    from onnx import helper
+    from onnx import TensorProto, helper
 
-    return helper.make_tensor(name, _double(), [len(values)], values)
+    return helper.make_tensor(name, TensorProto.DOUBLE, [len(values)], values)
 
 
 class _Ensemble:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from fedlab.core.parameters import Array
-from fedlab.core.trees.compiled import compiled
+from fedlab.core.trees.compiled import brief, compiled
 from fedlab.core.trees.keys import Ints
 
 __all__ = ["advance", "find_cuts", "grown_from", "is_sound", "leaves"]
 
 
-@compiled
+@brief
 def find_cuts(feature: Ints, threshold: Array, cuts: Array, first: Ints) -> Ints:
     """Index of each node's threshold among the cuts of its feature."""
     found = np.zeros(len(feature), dtype=np.int32)
@@ -47,16 +47,14 @@ def advance(
         for row in range(position.shape[1]):
             node = position[tree, row]
             while left[node] >= 0:
-                code = codes[feature[node], row]
-                if code >= present[feature[node]]:
-                    goes_left = missing_left[node] != 0
-                else:
-                    goes_left = code <= cut[node]
-                node = left[node] if goes_left else left[node] + 1
+                code, gap = codes[feature[node], row], np.int32(missing_left[node] == 0)
+                # Without a branch, since which way a row goes cannot be foretold.
+                goes_right = gap if code >= present[feature[node]] else np.int32(code > cut[node])
+                node = left[node] + goes_right
             position[tree, row] = node
 
 
-@compiled
+@brief
 def grown_from(
     feature: Ints,
     cut: Ints,
@@ -101,7 +99,7 @@ def leaves(
         reached[row] = node
 
 
-@compiled
+@brief
 def is_sound(feature: Ints, left: Ints, n_features: int) -> bool:
     """Whether every child stands behind its parent and every feature exists."""
     for node in range(len(left)):
