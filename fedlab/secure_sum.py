@@ -174,7 +174,7 @@ class SecureCoordinator(Coordinator):
         sites = sorted(queries)
         query = _one_question(queries)
         # Whoever refuses is known before a key is made, so that the sum is over the others.
-        willing = super()._carry(run, round, queries, privacy, rehearsal=True)
+        willing = super()._carry(run, round, queries, privacy, rehearsal=True, hidden=True)
         refusals = {site: reply.error for site, reply in willing.items() if reply.error}
         if refusals and not leave_out:
             return {}, refusals
@@ -299,12 +299,14 @@ class _Sum:
         coordinator, setting = self._coordinator, self._setting
         replies = coordinator.carry_steps(setting.run, setting.round, queries, self._on_reply)
         step = STEPS[_place(next(iter(queries.values())))]
-        for site, reply in replies.items():
-            self._record.bytes.setdefault(site, {})[step] = reply.size
         there = {site: reply for site, reply in replies.items() if reply.answer is not None}
+        for site, reply in there.items():
+            self._record.bytes.setdefault(site, {})[step] = reply.size
         self._record.lost.update(dict.fromkeys(sorted(queries.keys() - there.keys()), step))
-        refusals = (reply.error for reply in replies.values() if reply.error is not None)
-        self._refused = self._refused or next(refusals, None)
+        refusals = [reply.error for reply in replies.values() if reply.error is not None]
+        # A site that says why it stops tells more than one that is merely gone.
+        told = [error for error in refusals if error.code != "absent"]
+        self._refused = next(iter(told), None) or self._refused or next(iter(refusals), None)
         return there
 
     def _masked(self, replies: Mapping[str, Reply]) -> tuple[dict[str, Any], Pattern]:

@@ -346,11 +346,14 @@ class Site:
                 check_fit(asked.query, self._schema, self.policy)
                 cohort = self._allow(asked)
                 rows = 0 if cohort is None else cohort.rows
-                event = self._permit(asked, cohort, hidden=step is not None)
+                hidden = step is not None or (request.rehearsal and request.hidden)
+                event = self._permit(asked, cohort, hidden=hidden)
             if step is None and request.rehearsal:
                 outcome, event = "rehearsed", None
             else:
-                event = None if isinstance(step, Advertise) else event
+                if isinstance(step, Advertise):
+                    # Nothing has been read, nor paid.
+                    rows, event = 0, None
                 answer, refusal = self._compute(request, asked, event, cohort)
                 outcome = "answered" if refusal is None else refusal.code
         except RefusedError as error:

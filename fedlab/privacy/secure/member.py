@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -67,6 +67,8 @@ class Member:
     setting : Setting
     name : str
     identity : Identity
+    entropy : callable
+        Gives as many secret bytes as it is asked for; the operating system's, but in lessons.
 
     Raises
     ------
@@ -75,7 +77,13 @@ class Member:
         more use, and what it hid stays hidden.
     """
 
-    def __init__(self, setting: Setting, name: str, identity: Identity) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        name: str,
+        identity: Identity,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
         setting.check()
         if name not in setting.sites or setting.identity(name) != identity.public:
             raise SecureSumError(
@@ -85,7 +93,7 @@ class Member:
             )
         self.setting, self.name = setting, name
         self._identity = identity
-        self._secrets = _Secrets(KeyPair.fresh(), KeyPair.fresh(), secrets.token_bytes(32))
+        self._secrets = _Secrets(KeyPair.of(entropy(32)), KeyPair.of(entropy(32)), entropy(32))
         self._next = 0
         self._adverts: dict[str, Advert] = {}
         self._graph: dict[str, tuple[str, ...]] = {}
