@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     "widgets",
     "attacks audit comparison coordinator contributions datasets evaluation export federation"
-    " history inference partitioning pooled preprocessing rounds saves scan spend survival"
-    " training",
+    " history inference partitioning pooled preprocessing rounds saves scan secure_sum spend"
+    " survival training",
     "engines",
     "strategies",
     "site",

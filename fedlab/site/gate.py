@@ -22,6 +22,7 @@ __all__ = [
     "check_cohort",
     "check_consent",
     "check_fit",
+    "check_reveal",
     "check_turn",
     "identified",
     "narrowed",
@@ -55,8 +56,8 @@ def identified(request: Request, policy: Policy) -> str:
 
 def check_turn(request: Request, policy: Policy, store: Store) -> None:
     """Raise RefusedError unless it is the actor's next request, and for the actor's role."""
-    known = policy.known(request.actor)
-    if not policy.names_actors or known is None:
+    known = policy.known(request.actor) if policy.names_actors else None
+    if known is None:
         return
     _once(request, store)
     if known[0] != "analyst" and not isinstance(request.query, TOLD):
@@ -204,10 +205,8 @@ def check_consent(request: Request, cohort: Cohort) -> None:
         )
 
 
-def check_cohort(
-    request: Request, cohort: Cohort, policy: Policy, *, whose: str, hidden: bool
-) -> None:
-    """Raise RefusedError where an answer must not leave on its own, or comes from too few."""
+def check_reveal(request: Request, policy: Policy, *, hidden: bool) -> None:
+    """Raise RefusedError where an answer must not leave on its own."""
     if not (hidden or policy.reveal):
         raise RefusedError(
             "The site's answers leave only within a secure sum.",
@@ -215,6 +214,10 @@ def check_cohort(
             "Pass aggregation='secure' to fed.train.",
             code="reveal",
         )
+
+
+def check_cohort(request: Request, cohort: Cohort, policy: Policy, *, whose: str) -> None:
+    """Raise RefusedError where an answer would come from too few."""
     if min(cohort.rows, cohort.patients) < policy.minimum_rows:
         split = "training" if request.query.split == "train" else "held-out"
         raise RefusedError(

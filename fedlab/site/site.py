@@ -35,6 +35,7 @@ from fedlab.site.gate import (
     check_cohort,
     check_consent,
     check_fit,
+    check_reveal,
     check_turn,
     identified,
     narrowed,
@@ -137,6 +138,13 @@ class Site:
         if not isinstance(name, str) or not name.strip():
             raise DataError(
                 "A site needs a name.", f"{name!r}", "Pass e.g. Site('mercy', frame, ...)."
+            )
+        if consent is not None and not isinstance(consent, Consent):
+            raise DataError(
+                "consent must be a Consent.",
+                type(consent).__name__,
+                "Pass e.g. fl.Consent.read(table).",
+                site=name,
             )
         self.name = name
         self.policy = policy or Policy()
@@ -387,8 +395,10 @@ class Site:
         if cohort is None:
             return None
         whose = "rows" if self._patients is None else "patients"
-        check_cohort(request, cohort, self.policy, whose=whose, hidden=hidden)
+        check_cohort(request, cohort, self.policy, whose=whose)
         event = charge_of(request, cohort.rows, self.policy)
+        if not request.rehearsal:
+            check_reveal(request, self.policy, hidden=hidden)
         self.ledger.debit(
             Entry(
                 run=request.run,
@@ -402,6 +412,8 @@ class Site:
             self.policy,
             rehearsal=request.rehearsal,
         )
+        # Last, so that a rehearsal for a secure sum, which passes over it, hears all else first.
+        check_reveal(request, self.policy, hidden=hidden)
         if self._patients is not None and not request.rehearsal:
             self._patients.take_part(request, cohort)
         return event
