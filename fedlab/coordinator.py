@@ -83,7 +83,6 @@ class Coordinator:
         privacy: RecordDP | None,
         *,
         rehearsal: bool = False,
-        hidden: bool = False,
         on_reply: Listener | None = None,
         tolerated: int = 0,
     ) -> dict[str, Reply]:
@@ -96,7 +95,6 @@ class Coordinator:
                 query=queries[site],
                 privacy=privacy,
                 rehearsal=rehearsal,
-                hidden=hidden,
             )
             for site in sorted(queries)
         ]

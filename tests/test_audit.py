@@ -223,6 +223,27 @@ def test_removal_reordering_and_addition_are_found_at_their_entry(
     assert expected & entries_of(found) or not expected, (attack, found)
 
 
+# R42
+def test_an_entry_that_was_renumbered_is_found(forge: Forged) -> None:
+    ((row, entry),) = forge.do(
+        "SELECT row, sequence FROM chain WHERE record = 'audit' ORDER BY sequence DESC LIMIT 1"
+    )
+    forge.do("UPDATE audit SET sequence = ? WHERE sequence = ?", row + 7, row)
+    forge.do("UPDATE chain SET row = ? WHERE sequence = ?", row + 7, entry)
+    forge.do("UPDATE sqlite_sequence SET seq = ? WHERE name = 'audit'", row + 7)
+    assert entries_of(audit.verify(forge.close())) == {entry}
+
+
+# R42
+def test_an_entry_that_is_appended_a_second_time_is_found(forge: Forged) -> None:
+    names = ", ".join(NAMES["audit"])
+    (fields,) = forge.do(f"SELECT {names} FROM audit WHERE sequence = 3")
+    ((previous,),) = forge.do("SELECT hash FROM chain WHERE sequence = ?", N_ENTRIES)
+    again = entry_hash(previous, "audit", 3, *fields)
+    forge.do("INSERT INTO chain (record, row, hash) VALUES ('audit', 3, ?)", again)
+    assert entries_of(audit.verify(forge.close())) == {N_ENTRIES + 1}
+
+
 # R42, R19
 @pytest.mark.parametrize("last", [1, 9, INTERVAL - 1, INTERVAL, N_ENTRIES - 1])
 def test_a_cut_off_tail_is_found_against_a_kept_head(home: Home, forge: Forged, last: int) -> None:
@@ -504,6 +525,31 @@ def test_pruned_lines_leave_a_signed_stub_and_the_rest_verifies(tmp_path: Path) 
                 copy.execute(attack)
                 copy.execute(guards_of(table_, guard))
             assert not audit.verify(tmp_path / "copy.sqlite"), attack
+
+
+# R38, R19
+def test_a_debit_between_pruned_lines_cannot_be_changed_with_its_hash(tmp_path: Path) -> None:
+    site = make(tmp_path)
+    for kind in (2, 2):
+        request(site, kind)
+    later = datetime.now(UTC).replace(year=datetime.now(UTC).year + 7, day=1)
+    assert site.audit.prune(today=later)
+    assert audit.verify(tmp_path)
+    path = tmp_path / "records.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        for name in ("spend", "chain"):
+            file.execute(f"DROP TRIGGER {name}_no_update")
+        file.execute("UPDATE spend SET noise_multiplier = 99 WHERE sequence = 1")
+        find = "SELECT sequence FROM chain WHERE record = 'spend' AND row = 1"
+        ((entry,),) = file.execute(find).fetchall()
+        hashes = dict(file.execute("SELECT sequence, hash FROM chain"))
+        fields = ", ".join(NAMES["spend"])
+        (found,) = file.execute(f"SELECT {fields} FROM spend WHERE sequence = 1").fetchall()
+        forged = entry_hash(hashes[entry - 1], "spend", 1, *found)
+        # The entry after it is a pruned line, whose own hash nobody can compute any more.
+        file.execute("UPDATE chain SET hash = ? WHERE sequence = ?", (forged, entry))
+        file.executescript(guards_of("spend") + guards_of("chain"))
+    assert "before the stub" in repr(audit.verify(path))
 
 
 def test_records_of_another_layout_are_refused(tmp_path: Path) -> None:

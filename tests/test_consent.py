@@ -349,6 +349,7 @@ def test_authorizations_are_read_from_a_table_or_file(tmp_path: Path) -> None:
         ({"patient": None, "consent": agreed(1)}, "whose row it is"),
         ({"patient": "name"}, "must be in the table"),
         ({"patient": "gap"}, "Every row must be a patient's"),
+        ({"patient": "gap", "consent": [whole("1")]}, "must be a Consent"),
     ],
     ids=str,
 )
@@ -356,3 +357,14 @@ def test_a_site_that_does_not_know_its_patients_says_so(options: dict[str, Any],
     frame = numeric(N).assign(gap=[np.nan, *range(1, N)])
     with pytest.raises(DataError, match=said):
         Site("mercy", frame, target="died", **options)
+
+
+def test_a_patient_is_the_same_however_the_number_is_written() -> None:
+    frame = numeric(N, seed=3).assign(mrn=[float(i) for i in range(N)])
+    told: list[Any] = [0, 1.0, " 2", "3.0"]
+    consent = Consent([whole(each, purposes="summary") for each in told])
+    assert [each.patient for each in consent.authorizations] == ["0", "1", "2", "3.0"]
+    assert consent.unusable == {}
+    assert rows(door(consent, frame=frame)) == 3
+    with pytest.raises(DataError, match="made of authorizations"):
+        Consent([("p", "q")])  # type: ignore[list-item]

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from fedlab.core.parameters import Array
+from fedlab.core.parameters import Array, Parameters
 from fedlab.errors import PrivacyError, SecureSumError
-from fedlab.privacy import Event, RecordDP, Releases, calibrate, epsilon_spent
+from fedlab.privacy import Event, RecordDP, Releases, SiteDP, calibrate, epsilon_spent
 from fedlab.privacy.secure.distributed_noise import (
     Whole,
     add_noise,
@@ -26,7 +26,9 @@ from fedlab.privacy.secure.distributed_noise import (
 )
 from fedlab.privacy.secure.fixed_point import largest, quantise, read_sum
 from fedlab.privacy.secure.pads import Ring
+from fedlab.privacy.site_level import clip_update
 from tests.builders import DELTA
+from tests.test_secure_protocol import Cohort
 
 BITS = 20
 PROMISE = RecordDP(epsilon=2.0, delta=DELTA, rounds=10)
@@ -211,3 +213,46 @@ def test_what_leaves_no_room_or_is_too_coarse_is_refused() -> None:
     for sensitivity, weight in ((0.0, 1), (math.inf, 1), (math.nan, 1), (1.0, 0)):
         with pytest.raises(PrivacyError, match="positive sensitivity"):
             in_steps(sensitivity, weight=weight, bits=BITS, n_values=3)
+
+
+# R17: whole site-level rounds through real masks, whoever of those that may be gone is gone
+@pytest.mark.parametrize("gone", [(), (0,), (1, 4)])
+def test_a_masked_sum_of_clipped_updates_opens_to_the_mean_and_enough_noise(
+    gone: tuple[int, ...],
+) -> None:
+    n_sites, n_values = 5, 3000
+    promise = SiteDP(epsilon=8.0, delta=1e-3, rounds=4, clipping_norm=0.5)
+    z = calibrate(promise, Releases(1), unit="site", mechanism="concentrated")
+    weights = (3, 1, 2, 1, 1)
+    cohort = Cohort(n_sites, weights=weights, bits=BITS, mean=True)
+    # Below its threshold no sum is opened, so that is what noise is calibrated to.
+    least = cohort.setting.threshold
+    assert n_sites - len(gone) >= least == 3
+    random = np.random.default_rng(len(gone))
+    exact, events = np.zeros(n_values), set()
+    for index, name in enumerate(cohort.names):
+        update = clip_update(Parameters({"w": random.normal(size=n_values)}), 0.5)
+        weighted = quantise(update.vector * weights[index], BITS, n_sites)
+        cohort.values[name], event = noisy_share(
+            weighted,
+            teaching_whole_noise(random),
+            noise_multiplier=z,
+            sensitivity=promise.clipping_norm,
+            weight=max(weights),
+            bits=BITS,
+            least=least,
+            n_sites=n_sites,
+        )
+        events.add(event)
+        if index not in gone:
+            exact += read_sum(weighted, BITS)
+    total, survivors = cohort.run({cohort.names[i]: 2 for i in gone})
+    opened = read_sum(np.array(total, dtype=np.uint64), BITS)
+    needed = z * max(weights) * promise.clipping_norm
+    spread = (opened - exact).std()
+    assert spread == pytest.approx(needed * math.sqrt(len(survivors) / least), rel=0.06)
+    (event,) = events
+    assert epsilon_spent([event] * 4, 1e-3) <= 8.0 + 1e-6
+    # No single site's own share would be enough.
+    own = cohort.values[cohort.names[0]].view(np.int64).std() / 2**BITS
+    assert own < 0.7 * needed

@@ -18,10 +18,10 @@ ROOT = Path(__file__).parents[1]
 # Top to bottom; the second entry is one layer, the analyst's verbs.
 LAYERS = (
     "widgets",
-    "attacks audit beside comparison contributions coordinator cox_inference datasets"
-    " estimates evaluation export federation gap history inference partitioning"
+    "attacks audit beside comparison contributions coordinator cox_inference datasets estimates"
+    " evaluation export federation gap history inference mask_lesson partitioning"
     " personal_evaluation pooled pooled_rows preprocessing replay rounds run_figure saves scan"
-    " single_sites spend standing stepping survival training",
+    " secure_sum single_sites spend standing stepping survival training",
     "engines",
     "strategies",
     "site",

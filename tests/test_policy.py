@@ -14,7 +14,8 @@ import fedlab as fl
 from fedlab.core.space import from_ranges
 from fedlab.errors import DataError, PrivacyError, RefusedError
 from fedlab.privacy import Releases
-from fedlab.queries import REFUSALS, Answer, Context, Query, Reply, Rows, Tally
+from fedlab.queries import REFUSALS, Answer, Context, Moments, Query, Reply, Rows, Tally
+from fedlab.secure_sum import SecureCoordinator
 from fedlab.site import Actor, Approval, Site
 from fedlab.site.gate import asked_schema
 from tests.builders import MODEL, OPEN, RANGES, ask, deal, fit, histogram, table
@@ -295,3 +296,25 @@ def test_a_policy_file_that_is_not_understood_is_refused_whole(
         fl.Policy.read(tmp_path / "policy.toml")
     with pytest.raises(PrivacyError, match="readable"):
         fl.Policy.read(tmp_path / "none.toml")
+
+
+def test_a_site_that_reveals_nothing_takes_part_in_secure_sums_alone() -> None:
+    frame = table(90, seed=5)
+    sites = deal(frame, [30, 30, 30], policy=fl.Policy(minimum_rows=1, reveal=False))
+    fed = fl.Federation(sites)
+    query = Moments(fed.schema, np.zeros(3))
+    coordinator = SecureCoordinator(
+        fl.InProcess().connect(sites),
+        0,
+        fed.coordinator.declared,
+        identities={site.name: bytes.fromhex(site.identity) for site in sites},
+    )
+    (reply,) = coordinator.ask("sum", 1, dict.fromkeys(fed.sites, query)).values()
+    assert reply.rows == 90
+    with pytest.raises(RefusedError, match="only within a secure sum"):
+        fed.coordinator.ask("sum", 1, dict.fromkeys(fed.sites, query))
+    # What else a site has against it is still known before a key is made.
+    sites[2].policy = fl.Policy(minimum_rows=31, reveal=False)
+    with pytest.raises(RefusedError, match="at least 31 rows"):
+        coordinator.ask("sum", 2, dict.fromkeys(fed.sites, query))
+    assert sites[0].audit.frame["query"].tolist().count("Advertise") == 1

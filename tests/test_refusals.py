@@ -10,7 +10,7 @@ import pytest
 import fedlab as fl
 from fedlab.errors import RefusedError
 from fedlab.privacy import RecordDP
-from fedlab.queries import Moments
+from fedlab.queries import Ranks
 from tests.builders import (
     DELTA,
     MODEL,
@@ -63,7 +63,7 @@ def test_a_refusal_comes_before_any_row_is_read(
 
 def test_queries_without_bounded_sensitivity_are_refused_under_privacy() -> None:
     site = make()
-    reply = ask(site, Moments(site.schema, np.zeros(3)), privacy=PROMISE)
+    reply = ask(site, Ranks(site.schema, np.zeros((3, 2))), privacy=PROMISE)
     assert reply.refusal is not None
     assert reply.refusal.code == "no-sensitivity"
     assert site.ledger.frame.empty

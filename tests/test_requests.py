@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,9 +21,19 @@ from fedlab import audit
 from fedlab.core.wire import decode, encode
 from fedlab.engines import Signed
 from fedlab.errors import DataError, MessageError, RefusedError
-from fedlab.queries import Describe, Query, ReadAuditHead, ReadLedger, Reply, Request
+from fedlab.queries import (
+    Describe,
+    Moments,
+    MomentSums,
+    Query,
+    ReadAuditHead,
+    ReadLedger,
+    Reply,
+    Request,
+)
+from fedlab.secure_sum import SecureCoordinator
 from fedlab.site import Actor, Site
-from tests.builders import MODEL, PROMISE, RANGES, deal, fit, table
+from tests.builders import MODEL, PROMISE, RANGES, deal, fit, numeric, table
 
 ANN, KIM, LEE, EVE = Actor("ann"), Actor("kim"), Actor("lee"), Actor("eve")
 POLICY = fl.Policy(
@@ -231,3 +243,30 @@ def test_an_actor_needs_a_name_and_a_home_that_holds_one(tmp_path: Path) -> None
         Actor("ann", tmp_path / "file")
     assert "secret" not in repr(ANN)
     assert ANN.identity.secret.hex() not in repr(vars(ANN))
+
+
+def test_a_secure_sum_is_signed_step_by_step_and_leaves_out_who_did_not_agree() -> None:
+    frame = numeric(90, seed=5).assign(mrn=range(90))
+    sites = deal(frame, [30, 30, 30], policy=POLICY, patient="mrn")
+    fed = fl.Federation(sites, engine=Signed(ANN))
+    coordinator = SecureCoordinator(
+        Signed(ANN).connect(sites),
+        0,
+        fed.coordinator.declared,
+        identities={site.name: bytes.fromhex(site.identity) for site in sites},
+    )
+    query = Moments(fed.schema, np.zeros(len(fed.schema.names)))
+    told = coordinator.ask("sum", 1, dict.fromkeys(fed.sites, query))
+    sites[1].withdraw(40)
+    left = coordinator.ask("sum", 2, dict.fromkeys(fed.sites, query))
+    (before,), (after,) = told.values(), left.values()
+    assert isinstance(before.answer, MomentSums)
+    assert isinstance(after.answer, MomentSums)
+    gone = frame.iloc[40][list(fed.schema.names)].to_numpy(float)
+    np.testing.assert_allclose(before.answer.total - after.answer.total, gone, atol=1e-7)
+    steps = sites[1].audit.frame
+    assert set(steps["actor"]) == {"ann", "site"}
+    assert {"Advertise", "ShareSecrets", "Mask", "Confirm", "Open"} <= set(steps["query"])
+    unsigned = dataclasses.replace(coordinator, connection=fl.InProcess().connect(sites))
+    with pytest.raises(RefusedError, match="signed by an actor"):
+        unsigned.ask("sum", 3, dict.fromkeys(fed.sites, query))

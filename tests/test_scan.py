@@ -21,12 +21,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fedlab.scan.contacts
-import fedlab.scan.normal
+import fedlab.scan.markup
 import fedlab.scan.rule
+from fedlab.core.safe_harbor import LOW_ZIP3, capped_ages, years, zip3
 from fedlab.errors import DataError
 from fedlab.scan import KINDS, ScanReport, scan_notebook, scan_text
-from fedlab.scan.geography import LOW_ZIP3
-from fedlab.scan.looking import RULES
+from fedlab.scan.looking import RULES, in_html, in_structure, in_text
 from fedlab.scan.names import FIRST_NAMES
 
 constants: Any = importlib.import_module("re._constants")
@@ -70,6 +70,7 @@ TEXTS = [
     ("phone", "(212) 555-0123", "(112) 555-0123"),
     ("phone", "212-555-0123", "212-155-0123"),
     ("phone", "+44 20 7946 0958", "+1.23456789"),
+    ("phone", "+1-725-747-2839x1496", "725-747-28391"),
     ("phone", "tel. 030 1234567", "hotel 030"),
     ("fax", "Fax: (212) 555-0123", "Fax: none; (112) 555-0123"),
     ("fax", "facsimile +44 20 7946 0958", "facsimile of 12 pages"),
@@ -89,6 +90,9 @@ TEXTS = [
     ("licence", "certificate number 987654", "certificate of 2024"),
     ("licence", "AB1234563", "AB1234564"),
     ("vehicle", "1M8GDM9AXKP042788", "1M8GDM9A1KP042788"),
+    ("account", "IBAN DE89 3704 0044 0532 0130 00", "FD58299F1EC7F840B 4B14C6D49"),
+    ("account", "card 4111-1111-1111-1111.", "9407 520 4886 4111 1111 1111 1111 381"),
+    ("vehicle", "chassis no WVWZZZ1JZXW000001", "28A66B0D389D95847"),
     ("vehicle", "license plate: KX 4821", "license plate: none"),
     ("device", "serial number SN-48213", "serial correlation 0.48213"),
     ("device", "(01)00844588003288(21)A1B2", "(01) 0.0844588003288"),
@@ -164,8 +168,7 @@ def test_each_kind_has_a_hit_and_a_near_miss(kind: str, positive: str, near: str
 @pytest.mark.parametrize(("kind", "positive", "near"), TEXTS)
 def test_a_note_around_an_identifier_hides_nothing(kind: str, positive: str, near: str) -> None:
     note = f"The woman was seen in the clinic; {positive}; she was sent home after two hours."
-    if positive not in {"Name: Sex"}:
-        assert kind in kinds(scan_text(note))
+    assert kind in kinds(scan_text(note))
 
 
 def test_the_table_of_texts_covers_all_kinds_that_are_text() -> None:
@@ -240,6 +243,7 @@ def test_spelling_and_line_breaks_hide_nothing(kind: str, text: str) -> None:
         ("medical_record", "<table><tr><td>MRN</td><td>123456</td></tr></table>"),
         ("date", "<!-- born 12 March 1950 -->"),
         ("photo", "<img src='data:image/jpeg;base64,/9j/4AAQ'>"),
+        ("geography", "<p>12 Main<br>Street</p>"),
         ("phone", "<script>call = '(212) 555-0123'</script>"),
     ],
 )
@@ -285,6 +289,15 @@ def test_every_part_of_a_notebook_is_read(tmp_path: Path) -> None:
     assert kinds(scan_notebook(notebook(tmp_path, left_over=ssn))) == {"ssn"}
     named = notebook(tmp_path).rename(tmp_path / "ssn_078-05-1120.ipynb")
     assert kinds(scan_notebook(named)) == {"ssn"}
+    assert "1120" not in repr(scan_notebook(named))
+
+
+def test_keys_and_types_are_read_and_not_repeated(tmp_path: Path) -> None:
+    ssn = "078-05-1120"
+    for cell in (code() | {ssn: 1}, code("", {ssn: 1}), code("", shown(**{f"text__{ssn}": "x"}))):
+        report = scan_notebook(notebook(tmp_path, cell))
+        assert "ssn" in kinds(report)
+        assert ssn not in repr(report)
 
 
 def test_an_older_notebook_is_read_too(tmp_path: Path) -> None:
@@ -363,7 +376,10 @@ def results() -> pd.DataFrame:
 def test_rows_of_patients_are_told_from_results(tmp_path: Path, form: str) -> None:
     def found(frame: pd.DataFrame) -> set[str]:
         if form == "to_markdown":
-            lines = [["", *frame.columns], *frame.reset_index().to_numpy().tolist()]
+            lines = [
+                [frame.index.name or "", *frame.columns],
+                *frame.reset_index().to_numpy().tolist(),
+            ]
             text = "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
         else:
             text = getattr(frame, form)()
@@ -373,6 +389,8 @@ def test_rows_of_patients_are_told_from_results(tmp_path: Path, form: str) -> No
     assert found(patients()) == {"rows"}
     assert found(patients().sample(5, random_state=3)) == {"rows"}
     assert found(results()) == set()
+    many = pd.concat([results()] * 20).rename(columns=str.upper)
+    assert found(many.set_axis(["training_rows", "held_out", "kept", "asked"], axis=1)) == set()
     assert found(results().reset_index()) == set()
     assert found(patients(300).describe()) == set()
     assert found(patients(300).groupby("sex").mean()) == set()
@@ -397,6 +415,12 @@ def test_a_column_gives_its_values_away(tmp_path: Path) -> None:
     assert kinds(report) >= wanted
     ages = next(f for f in report.findings if f.kind == "date" and f.excerpt == "••")
     assert (ages.times, ages.why) == (1, "an age over 89 in a column")
+
+
+def test_an_index_of_patients_gives_itself_away() -> None:
+    index = pd.Index(["A-101", "A-102", "A-103"], name="patient_id")
+    frame = pd.DataFrame({"bp": [120, 130, 140], "hb": [12, 13, 14]}, index=index)
+    assert "other_code" in kinds(scan_text(frame.to_string()))
 
 
 def test_masked_and_coarse_columns_pass() -> None:
@@ -500,7 +524,11 @@ def test_an_allowance_needs_a_kind_and_a_reason(tmp_path: Path) -> None:
     # It holds for its kind and its cell alone.
     report = scan_notebook(notebook(tmp_path, code(allowed + " # SSN 078-05-1120"), code(page)))
     assert [(f.cell, f.kind) for f in report.open] == [(0, "ssn"), (1, "url")]
-    for bad in ("# fedlab: allow url", "# fedlab: allow everything: because"):
+    for bad in (
+        "# fedlab: allow url",
+        "# fedlab: allow everything: because",
+        "# fedlab: allow url: a page of John Smith",
+    ):
         report = scan_notebook(notebook(tmp_path, code(f"{bad}\nread('{page}')")))
         assert not report.clean
         assert len(report.notes) == 1
@@ -638,63 +666,84 @@ def test_any_text_is_read(text: str) -> None:
 
 def patterns() -> Iterator[re.Pattern[str]]:
     yield from (rule.pattern for rule in RULES)
-    for module in (fedlab.scan.contacts, fedlab.scan.rule, fedlab.scan.normal):
+    yield fedlab.scan.markup.TAG
+    for module in (fedlab.scan.contacts, fedlab.scan.rule):
         yield from (value for value in vars(module).values() if isinstance(value, re.Pattern))
 
 
-def steps(tree: Any) -> int:
-    """How many ways there are to try a pattern at one place: a bound on the work of backtracking."""
-    ways = 1
+def repeats(tree: Any) -> Iterator[int]:
+    """The greatest number of times of every repeat in a parsed pattern, at any depth."""
     for op, arguments in tree:
         if op in {constants.MAX_REPEAT, constants.MIN_REPEAT}:
-            least, most, inner = arguments
-            assert most != constants.MAXREPEAT, "an unbounded repeat"
-            one = steps(inner)
-            # A repeat of one way ends at any of its lengths; of several, at each in each way.
-            ways *= most - least + 1 if one == 1 else sum(one**k for k in range(least, most + 1))
+            yield arguments[1]
+            yield from repeats(arguments[2])
         elif op is constants.BRANCH:
-            ways *= sum(steps(branch) for branch in arguments[1])
+            for branch in arguments[1]:
+                yield from repeats(branch)
         elif op is constants.SUBPATTERN:
-            ways *= steps(arguments[3])
+            yield from repeats(arguments[3])
         elif op in {constants.ASSERT, constants.ASSERT_NOT}:
-            ways *= steps(arguments[1])
-    return ways
+            yield from repeats(arguments[1])
 
 
-def test_each_place_of_a_text_costs_a_constant() -> None:
-    """No repeat is unbounded, so a text of n characters costs at most n times a constant."""
+def test_each_place_of_a_text_costs_at_most_a_constant() -> None:
+    """No repeat is unbounded, so what a match at one place can try does not grow with the text."""
     for pattern in patterns():
-        if pattern.pattern == fedlab.scan.normal.OPAQUE.pattern:
-            continue  # one class, repeated once: it never turns back
-        steps(parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE))
+        tree = parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE)
+        assert all(most is not constants.MAXREPEAT for most in repeats(tree)), pattern
+        assert tree.getwidth()[1] <= (450 if pattern is not fedlab.scan.markup.TAG else 5000), (
+            pattern
+        )
 
 
 @pytest.mark.parametrize(
     "part",
     [
-        "1",
-        "1 ",
-        "1-",
-        "A",
-        "Aa ",
-        "a.",
-        "a@",
-        "a@a.",
-        "+1 (",
-        "12:",
-        "MRN: ",
-        "http://",
-        "<",
-        "&#",
-        "[1,",
-    ]
-    + ["age 9", "078-05-", "John ", "12 March ", "a at a dot ", "|", "  a", "\n-a", "GB82 ", "%40"],
+        *("1", "1 ", "1-", "A", "Aa ", "a.", "a@", "a@a.", "+1 (", "12:", "MRN: ", "http://", "<"),
+        *("&#", "[1,", "age 9", "078-05-", "John ", "12 March ", "a at a dot ", "|", "  a", "\n-a"),
+        *("<a ", "<!--", "<td>", "</", "<a b='x", "<![CDATA["),
+        *("GB82 ", "%40", "iris scan a ", "data:image/png;base64,", "+(0)(0)", "# fedlab: allow "),
+        *("phone: (1 ", "Main Street ", "1 Aa ", "-\n", "Name: Aa, ", "x=[0.1, ", "account 1-"),
+    ],
 )
 def test_long_monotonous_texts_end(part: str) -> None:
-    scan_text(part * (20_000 // len(part)))
+    for read in (in_text, in_html, in_structure):
+        list(read(part * (5_000 // len(part))))
 
 
 def test_lists_say_what_they_must() -> None:
     assert len(LOW_ZIP3) == 17
     assert all(re.fullmatch(r"\d{3}", zip3) for zip3 in LOW_ZIP3)
     assert all(name == name.lower() and name.isalpha() for name in FIRST_NAMES)
+
+
+# R36
+def test_zip_codes_keep_three_digits_where_enough_people_live() -> None:
+    codes = pd.Series(["02139", "036011234", "89301", None, "100"])
+    assert zip3(codes).tolist()[:3] == ["021", "000", "000"]
+    assert zip3(codes).isna().tolist() == [False, False, False, True, False]
+    assert scan_text("zip " + "\nzip ".join(zip3(codes).dropna())).clean
+    for wrong in (pd.Series([2139]), pd.Series(["2139"]), pd.Series(["0213x"])):
+        with pytest.raises(DataError) as raised:
+            zip3(wrong)
+        assert "2139" not in str(raised.value)
+
+
+def test_ages_over_89_become_one_group_and_dates_become_years() -> None:
+    ages = capped_ages(pd.Series([0, 89, 89.99, 90, 130, np.nan]))
+    assert ages.tolist()[:5] == ["0", "89", "89", "90+", "90+"]
+    assert ages.isna().tolist()[5]
+    assert scan_text(pd.DataFrame({"age": ages, "n": 1}).to_string()).clean
+    dates = pd.Series(["1950-03-12", None, "1930-12-31"])
+    assert years(dates).tolist()[::2] == [1950, 1930]
+    assert years(dates, reference=2024).tolist()[::2] == [1950, 1934]
+    assert years(pd.to_datetime(dates)).tolist()[::2] == [1950, 1930]
+    for call, wrong in (
+        (capped_ages, ["old"]),
+        (capped_ages, [-1]),
+        (years, ["Smith"]),
+        (years, [1]),
+    ):
+        with pytest.raises(DataError) as raised:
+            call(pd.Series(wrong))
+        assert "Smith" not in str(raised.value)

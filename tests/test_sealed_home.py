@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -199,6 +200,20 @@ def test_chunks_that_were_moved_repeated_or_are_another_files_are_refused(tmp_pa
         paths["one"].write_bytes(head + b"".join(parts))
         with pytest.raises(DataError, match="sealed table must be whole"):
             read_sealed(paths["one"], KEY)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_file_cut_at_a_chunk_whose_head_says_so_is_refused(tmp_path: Path) -> None:
+    path, step = tmp_path / "a", 64 + 12 + 16
+    write_sealed(path, KEY, "mercy", bytes(64 * 4))
+    whole = path.read_bytes()
+    body, front = whole[-4 * step :], whole[: -4 * step]
+    head = msgspec.msgpack.decode(front[20:])
+    site, file, chunks, size = head
+    told = msgspec.msgpack.encode([site, file, chunks - 1, size - 64])
+    path.write_bytes(front[:16] + len(told).to_bytes(4, "big") + told + body[:-step])
+    with pytest.raises(DataError, match="sealed table must be whole"):
+        read_sealed(path, KEY)
 
 
 def test_another_key_and_another_sites_file_are_refused(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ from fedlab.queries import (
 )
 from fedlab.queries.forest_histogram import Bootstrap
 from fedlab.queries.packing import pack, unpack
+from fedlab.queries.row_curvature import clipped_curvature
 from tests.builders import MODEL, PROMISE, Recorder, answer_of, ask, deal, numeric, rows_of
 
 NAMES = ("a", "b", "c")
@@ -144,6 +145,29 @@ def test_where_nothing_is_clipped_the_hidden_sums_are_the_exact_ones(
     # The loss has no bound, so it stays.
     assert (hidden.loss, exact.variance) == (0.0, 0.0)
     assert query.accepts(hidden)
+
+
+@pytest.mark.parametrize(("model", "classes"), KINDS, ids=lambda value: str(value)[:20])
+@settings(max_examples=15)
+@given(seed=st.integers(0, 999), limit=NORMS, size=st.sampled_from([0.1, 1.0, 30.0]))
+def test_hessians_clipped_all_at_once_are_those_clipped_row_by_row(
+    model: Differentiable, classes: int, seed: int, limit: float, size: float
+) -> None:
+    random = np.random.default_rng(seed)
+    rows, _ = tables(size * random.normal(size=(9, 3)), random.integers(0, classes, 9), 0)
+    space = space_of(tuple(range(classes)))
+    x, y = rows.arrays(space, model.reads)
+    at = model.init(space)
+    at = at.like(random.normal(size=at.vector.size))
+    total, factors = clipped_curvature(model, at, x, y, limit)
+    by_row = np.zeros(model.curvature_shape(at))
+    for i in range(len(y)):
+        one = model.expansion(at, x[i : i + 1], y[i : i + 1])[2]
+        by_row += factors[i] * one
+        assert np.linalg.norm(factors[i] * one) <= limit * (1 + 1e-6)
+        # And no more than it has to.
+        assert factors[i] == 1 or np.linalg.norm(factors[i] * one) >= limit * (1 - 1e-6)
+    np.testing.assert_allclose(total, by_row, rtol=1e-7, atol=1e-9 * limit)
 
 
 @given(arrays.arrays(np.float64, (2, 4, 4), elements=st.floats(-1e6, 1e6)))

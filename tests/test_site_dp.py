@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ from fedlab.privacy.site_level import (
     sensitivity_of_mean,
     site_event,
 )
-from tests.builders import DELTA, Recorder
+from tests.builders import DELTA, Recorder, ask, deal, fit, numeric
 
 PROMISE = SiteDP(epsilon=8.0, delta=1e-3, rounds=10, clipping_norm=0.5)
 WILD = st.floats(-1e300, 1e300)
@@ -94,7 +95,7 @@ def test_a_site_of_most_of_the_weight_costs_far_more_than_equal_weights_would_sa
 
 # R12
 def test_the_noise_of_a_promise_keeps_it_over_all_its_rounds() -> None:
-    z = calibrate(PROMISE, Releases(1))
+    z = calibrate(PROMISE, Releases(1), unit="site")
     spent = [private_round(some(), ones(), PROMISE, keep, noise_multiplier=z).event] * 10
     assert 7.95 < epsilon_spent(spent, PROMISE.delta) <= 8.0
 
@@ -244,5 +245,20 @@ def test_a_promise_says_its_unit_and_relation_and_travels() -> None:
     assert (promise.unit, promise.neighbours) == ("site", "add or remove one site")
     # Told apart on the wire from a promise about records.
     record = RecordDP(epsilon=1.0, delta=1e-5)
+    either: Any = SiteDP | RecordDP | None
     for each in (promise, record):
-        assert decode(encode(each), SiteDP | RecordDP | None) == each
+        assert decode(encode(each), either) == each
+
+
+# R13
+def test_a_promise_about_sites_is_never_taken_for_one_about_records() -> None:
+    with pytest.raises(PrivacyError, match="keeps no promise about a site"):
+        calibrate(PROMISE, Releases(1))
+    with pytest.raises(PrivacyError, match="keeps no promise about a record"):
+        calibrate(RecordDP(epsilon=1.0, delta=1e-5), Releases(1), unit="site")
+    site = deal(numeric(40), [40])[0]
+    promise: Any = PROMISE
+    reply = ask(site, fit(site), privacy=promise)
+    assert reply.answer is None
+    assert reply.refusal is not None
+    assert len(site.ledger.frame) == 0

@@ -114,7 +114,7 @@ def _label(intercepts: Array, query: LocalFit) -> int | None:
 
 
 def _settings(model: PartialFitted) -> dict[str, Any]:
-    from fedlab.core.partial_fit import rebuild
+    from fedlab.core.allowed import rebuild
 
     settings: dict[str, Any] = rebuild(model.name, model.settings).get_params()
     return settings

@@ -25,7 +25,7 @@ def tail_bound(
 ) -> float:
     """Largest probability, under (ε, δ)-differential privacy, of as many right guesses.
 
-    Theorem 5.2 of the paper. With ``W`` binomial of `n_guesses` trials that succeed with
+    Corollary 5.4 of the paper. With ``W`` binomial of `n_guesses` trials that succeed with
     ``e^ε / (1 + e^ε)``, it is ``P[W >= v] + 2 m δ max_i P[v > W >= v - i] / i``.
 
     Parameters

@@ -189,7 +189,8 @@ class ALIE(Poison):
     """The honest mean, off by so few standard deviations that honest sites look worse.
 
     Baruch, Baruch and Goldberg 2019, "A little is enough: circumventing defenses for distributed
-    learning", NeurIPS, arXiv 1902.06156, algorithm 3.
+    learning", NeurIPS, arXiv 1902.06156, algorithm 3. Which way is off does not matter to the
+    paper; here it is down in every parameter.
 
     Parameters
     ----------

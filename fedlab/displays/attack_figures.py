@@ -18,7 +18,8 @@ __all__ = [
 
 BLUE, VERMILLION = COLOURS[:2]
 LOWEST_RATE = 1e-3
-LOWEST_ERROR = 1e-17
+# What is below is rounding, whose digits differ between machines; figures are compared as text.
+LOWEST_ERROR = 1e-12
 
 
 def roc_figure(roc: pd.DataFrame) -> go.Figure:
@@ -66,10 +67,9 @@ def inversion_figure(errors: pd.DataFrame) -> go.Figure:
     for position, (label, column) in enumerate(
         zip(as_labels(errors.columns), errors.columns, strict=True)
     ):
-        # Their last digits differ between machines, and the figure is compared as text.
         shown = np.maximum(errors[column].to_numpy(dtype=np.float64), LOWEST_ERROR)
         figure.add_scatter(
-            x=[float(f"{value:.1g}" if value < 1e-6 else f"{value:.4g}") for value in shown],
+            x=[float(f"{value:.4g}") for value in shown],
             y=as_labels(errors.index),
             mode="markers",
             name=label,
@@ -77,7 +77,8 @@ def inversion_figure(errors: pd.DataFrame) -> go.Figure:
             marker={"color": COLOURS[position % len(COLOURS)], "size": 8},
             hovertemplate=f"%{{y}}: off by %{{x:.2g}}<extra>{label}</extra>",
         )
-    bars_by_site(figure, max(len(errors) // 2, 4), "error of what was read (standard deviations)")
+    unit = "error of what was read<br>(standard deviations; 10<sup>−12</sup> stands for less, too)"
+    bars_by_site(figure, max(len(errors) // 2, 4), unit)
     figure.add_vline(1.0, line={"color": GREY, "width": 1.5, "dash": "dash"})
     return figure.update_xaxes(type="log", exponentformat="power")
 

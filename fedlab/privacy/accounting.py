@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from fedlab.errors import PrivacyError
-from fedlab.privacy.events import Event, Mechanism, Neighbours, Promise, Releases
+from fedlab.privacy.events import Event, Mechanism, Neighbours, Promise, Releases, Unit
 
 MOST_NOISE = 1e4
 # Loss distributions grow with ε until they take half a minute; Rényi DP then errs to more noise.
@@ -150,7 +150,13 @@ def epsilon_bound(
     return _by_rdp(merged, delta, neighbours) if merged else 0.0
 
 
-def calibrate(privacy: Promise, releases: Releases, *, mechanism: Mechanism = "gaussian") -> float:
+def calibrate(
+    privacy: Promise,
+    releases: Releases,
+    *,
+    unit: Unit = "record",
+    mechanism: Mechanism = "gaussian",
+) -> float:
     """Smallest noise multiplier with which all rounds of `releases` keep the promise.
 
     Parameters
@@ -158,12 +164,14 @@ def calibrate(privacy: Promise, releases: Releases, *, mechanism: Mechanism = "g
     privacy : RecordDP or SiteDP
     releases : Releases
         What one round gives away.
+    unit : "record" or "site"
+        Whose presence the sensitivity is about that the noise will be scaled by.
     mechanism : "gaussian" or "concentrated"
 
     Raises
     ------
     PrivacyError
-        When no noise multiplier up to 10,000 keeps it.
+        When the promise is about another unit, or no noise multiplier up to 10,000 keeps it.
 
     Examples
     --------
@@ -172,6 +180,12 @@ def calibrate(privacy: Promise, releases: Releases, *, mechanism: Mechanism = "g
     >>> round(z, 2)
     10.92
     """
+    if privacy.unit != unit:
+        raise PrivacyError(
+            f"Noise that hides one {unit} keeps no promise about a {privacy.unit}.",
+            type(privacy).__name__,
+            "Pass e.g. privacy=fl.RecordDP(...), whose unit is a record.",
+        )
     total = releases.count * privacy.rounds
     rate = releases.sampling_rate
     found = _calibrated(privacy.epsilon, privacy.delta, total, rate, mechanism)

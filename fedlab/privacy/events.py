@@ -9,7 +9,16 @@ import msgspec
 
 from fedlab.errors import PrivacyError
 
-__all__ = ["Event", "Mechanism", "Neighbours", "Promise", "RecordDP", "Releases", "check_promise"]
+__all__ = [
+    "Event",
+    "Mechanism",
+    "Neighbours",
+    "Promise",
+    "RecordDP",
+    "Releases",
+    "Unit",
+    "check_promise",
+]
 
 Mechanism = Literal["gaussian", "laplace", "concentrated"]
 """What an accountant knows of a mechanism.
@@ -22,6 +31,9 @@ Gaussians; nothing tighter is known of it.
 
 Neighbours = Literal["add or remove", "replace"]
 """Which data sets an ε compares."""
+
+Unit = Literal["record", "site"]
+"""Whose presence an ε is about."""
 
 
 class Releases(msgspec.Struct, frozen=True):
@@ -105,7 +117,7 @@ class RecordDP(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     fedlab.errors.PrivacyError: epsilon must be positive. Got -1. Pass e.g. epsilon=2.0.
     """
 
-    unit: ClassVar[str] = "record"
+    unit: ClassVar[Unit] = "record"
     neighbours: ClassVar[str] = "add or remove one record"
 
     epsilon: float
@@ -118,7 +130,9 @@ class RecordDP(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class Promise(Protocol):
-    """What all promises have: an ε and δ for a number of rounds, and a clipping norm."""
+    """What all promises have: a unit, an ε and δ for a number of rounds, and a clipping norm."""
+
+    unit: ClassVar[Unit]
 
     @property
     def epsilon(self) -> float: ...  # noqa: D102

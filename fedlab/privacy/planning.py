@@ -13,7 +13,7 @@ import pandas as pd
 from fedlab.displays.tables import rounded_up, to_html
 from fedlab.errors import PrivacyError
 from fedlab.privacy.accounting import calibrate, epsilon_bound, epsilon_spent
-from fedlab.privacy.events import Event, RecordDP, Releases
+from fedlab.privacy.events import Event, RecordDP, Releases, Unit
 from fedlab.privacy.sampling import releases_of_steps
 from fedlab.privacy.site_level import SiteDP, sensitivity_of_mean
 
@@ -118,7 +118,7 @@ def plan(
     local_epochs: int = 1,
     local_steps: int | None = None,
     clipping_norm: float = 1.0,
-    unit: Literal["record", "site"] = "record",
+    unit: Unit = "record",
     weighting: Literal["rows", "equal"] = "rows",
 ) -> Plan:
     """What a run of `FedAvg` under a promise will spend, and how much noise it will see.
@@ -248,7 +248,7 @@ def _by_record(
 def _by_site(
     promise: SiteDP, counts: Mapping[str, int], weights: Mapping[str, float], n_parameters: int
 ) -> Plan:
-    z = calibrate(promise, Releases(1))
+    z = calibrate(promise, Releases(1), unit="site")
     noise = z * sensitivity_of_mean(weights, promise.clipping_norm)
     total = sum(weights.values())
     lines = [(n_rows, weights[site] / total, z, noise) for site, n_rows in counts.items()]

@@ -19,7 +19,7 @@ import numpy as np
 from fedlab.core.parameters import Array, Parameters
 from fedlab.errors import PrivacyError
 from fedlab.privacy.clipping import clip_factors
-from fedlab.privacy.events import Event, check_promise
+from fedlab.privacy.events import Event, Unit, check_promise
 from fedlab.privacy.noise import Noise
 
 __all__ = [
@@ -120,7 +120,7 @@ class SiteDP(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     ('site', 'add or remove one site')
     """
 
-    unit: ClassVar[str] = "site"
+    unit: ClassVar[Unit] = "site"
     neighbours: ClassVar[str] = "add or remove one site"
 
     epsilon: float

@@ -83,6 +83,12 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     def _count(self, n_rows: int) -> int:
         return count_steps(n_rows, batch_size=self.batch_size, epochs=self.epochs, steps=self.steps)
 
+    def fewest_rows(self) -> int | None:
+        """The rows of all batches together, where steps are counted and not passes."""
+        if self.steps is None or self.batch_size is None:
+            return None
+        return self.steps * self.batch_size
+
     def compute(self, rows: Rows, context: Context) -> Answer:
         """The change that local training makes."""
         return Update(self.change(rows, context))

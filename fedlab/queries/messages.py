@@ -54,8 +54,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         The promise that the answer must keep.
     rehearsal : bool
         Ask only whether it would be answered. Reads no row and costs nothing.
-    hidden : bool
-        In a rehearsal: whether the answer would be hidden in a secure sum.
     actor : str
         Who asks, by the name that the site's policy knows.
     sequence : int
@@ -71,7 +69,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     query: Query
     privacy: RecordDP | None = None
     rehearsal: bool = False
-    hidden: bool = False
     actor: str = ""
     sequence: int = 0
     signature: bytes = b""

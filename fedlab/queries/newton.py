@@ -15,13 +15,13 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from fedlab.core.linear import Linear
 from fedlab.core.model import Differentiable
 from fedlab.core.parameters import Array, Parameters, is_finite_array
 from fedlab.core.space import Space, Target
 from fedlab.privacy import RecordDP, Releases
-from fedlab.privacy.clipping import clip_factors, clipped_sum, pack_symmetric, unpack_symmetric
+from fedlab.privacy.clipping import clipped_sum, pack_symmetric, unpack_symmetric
 from fedlab.queries.query import Answer, Context, Query, Rows
+from fedlab.queries.row_curvature import clipped_curvature
 
 __all__ = ["NewtonStep", "Slope"]
 
@@ -83,7 +83,7 @@ class NewtonStep(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     def _hidden(self, x: Array, y: Target, context: Context, privacy: RecordDP) -> Slope:
         by_gradient = privacy.clipping_norm / math.sqrt(1 - self.curvature_share)
         by_curvature = self.curvature_norm / math.sqrt(self.curvature_share)
-        curvature, factors = _clipped_curvature(
+        curvature, factors = clipped_curvature(
             self.model, self.parameters, x, y, self.curvature_norm
         )
         # A row whose curvature counts less pulls less, or steps would be longer than Newton's.
@@ -113,26 +113,3 @@ class NewtonStep(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
             and answer.gradient.fits(self.parameters)
             and is_finite_array(answer.hessian, shape)
         )
-
-
-def _clipped_curvature(
-    model: Differentiable, parameters: Parameters, x: Array, y: Target, limit: float
-) -> tuple[Array, Array]:
-    """Sum of the rows' Hessians, each clipped to a Frobenius norm of `limit`; and by how much."""
-    if isinstance(model, Linear) and parameters["intercept"].ndim == 0:
-        # A row's Hessian is a z z^T, whose norm is a ||z||^2.
-        weights = model.curvatures_at(model.predictors(parameters, x), y)
-        design = np.hstack([model.features(x), np.ones((len(x), 1))])
-        with np.errstate(over="ignore", invalid="ignore"):
-            norms = np.where(weights == 0, 0.0, weights * (design**2).sum(axis=1))
-        factors = clip_factors(norms, limit)
-        clipped: Array = (design * (weights * factors)[:, None]).T @ design
-        return clipped, factors
-    total, factors = np.zeros(model.curvature_shape(parameters)), np.ones(len(x))
-    for row in range(len(x)):
-        one = model.expansion(parameters, x[row : row + 1], y[row : row + 1])[2]
-        with np.errstate(over="ignore"):
-            norm = np.asarray(np.linalg.norm(one.ravel()), dtype=np.float64)
-        factors[row] = float(clip_factors(norm, limit))
-        total += one * factors[row]
-    return total, factors

@@ -193,6 +193,10 @@ class Query(Open):
         """Least distance of two times of patients that an answer tells apart; infinite for none."""
         return math.inf
 
+    def fewest_rows(self) -> int | None:
+        """How few rows an answer may come from, where it does not come from all of them."""
+        return None
+
     @abstractmethod
     def accepts(self, answer: Answer) -> bool:
         """Whether `answer` has the type, shapes and finite values that this query calls for."""

@@ -43,10 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{path}: {error}", file=sys.stderr)
             code = 2
             continue
+        shown = path if path.endswith(report.name) else report.name
         for finding in report.open:
-            print(f"{path}: {describe(finding)}")
+            print(f"{shown}: {describe(finding)}")
         for note in report.notes:
-            print(f"{path}: {note}")
+            print(f"{shown}: {note}")
         if not report.clean:
             code = max(code, 1)
     return code

@@ -3,7 +3,8 @@
 In a cell, for this cell and its outputs: ``# fedlab: allow url: where the data come from`` in code,
 ``<!-- fedlab: allow date: of the paper -->`` in text; several kinds with commas between. For the
 whole notebook, in its metadata: ``{"fedlab": {"allow": {"url": "where the data come from"}}}``.
-An allowance without a reason, or of no known kind, allows nothing and is told of.
+An allowance without a reason, of no known kind, or whose reason is itself a hit allows nothing and
+is told of.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from fedlab.scan.kinds import KINDS
+from fedlab.scan.looking import in_text
 
 __all__ = ["Allowances", "allowances_of_cell", "allowances_of_notebook"]
 
@@ -66,5 +68,7 @@ def _add(kind: str, reason: object, reasons: dict[str, str], faults: list[str]) 
         faults.append(f"An allowance is of no known kind. The kinds: {', '.join(KINDS)}.")
     elif not isinstance(reason, str) or len(reason.strip()) < LEAST:
         faults.append(f"An allowance of {kind} gives no reason.")
+    elif any(True for _ in in_text(reason)):
+        faults.append(f"The reason of an allowance of {kind} holds what looks like an identifier.")
     else:
         reasons[kind] = reason.strip()

@@ -11,7 +11,10 @@ from fedlab.scan.rule import Match, Rule
 
 __all__ = ["RULES"]
 
-MATERIAL = r"(?:0x)?[A-Fa-f0-9]{12,400}|[A-Za-z0-9+/]{16,400}={0,2}|\[(?:\s?-?\d{1,4}(?:\.\d{1,12})?\s?,){3}"
+MATERIAL = (
+    r"(?:0x)?[A-Fa-f0-9]{12,400}|[A-Za-z0-9+/]{16,400}={0,2}"
+    r"|\[(?:\s?-?\d{1,4}(?:\.\d{1,12})?\s?,){3}"
+)
 ARITHMETIC = re.compile(
     r"\b(?:key|sha|sha-?\d{1,3}|md5|certificate|model|manifest|signature|public|host|ssh|tls|data"
     r"|file|schema)\b",

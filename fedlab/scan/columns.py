@@ -62,7 +62,8 @@ COLUMNS: tuple[tuple[str, str, Judge], ...] = (
     ("geography", r"lat(?:itude)?|lon(?:gitude)?|lng", lambda v: bool(re.search(r"\.\d{3}", v))),
     (
         "date",
-        r"dob|birth[_ ]?da(?:te|y)|.{0,30}date|date.{0,30}|(?:admit|discharge|death)[_ ]?(?:time|dt)",
+        r"dob|birth[_ ]?da(?:te|y)|.{0,30}date|date.{0,30}"
+        r"|(?:admit|discharge|death)[_ ]?(?:time|dt)",
         _dated,
     ),
     ("date", AGE.pattern, _old),
@@ -80,7 +81,8 @@ COLUMNS: tuple[tuple[str, str, Judge], ...] = (
     ),
     (
         "health_plan",
-        r"(?:member|beneficiary|subscriber|policy|insurance|plan|medicare|medicaid)[_ ]?(?:id|no|number)",
+        r"(?:member|beneficiary|subscriber|policy|insurance|plan|medicare|medicaid)"
+        r"[_ ]?(?:id|no|number)",
         _numbered(3),
     ),
     (
@@ -117,7 +119,7 @@ def column_hits(table: Table) -> Iterator[Hit]:
         for kind, pattern, judge in HEADERS:
             if len(header) > 60 or pattern.fullmatch(header) is None:
                 continue
-            values = [row[place] for row in _people(table.rows) if place < len(row)]
+            values = [row[place][:200] for row in _people(table.rows) if place < len(row)]
             for value in values:
                 if not EMPTY.fullmatch(value) and judge(value):
                     old = pattern.pattern == AGE.pattern

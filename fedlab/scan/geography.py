@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import re
 
+from fedlab.core.safe_harbor import LOW_ZIP3
 from fedlab.scan.rule import Match, Rule, labelled
 
-__all__ = ["LOW_ZIP3", "LOW_ZIP3_VERSION", "RULES", "is_fine_zip"]
-
-#: Whose census `LOW_ZIP3` follows: the list in the guidance on de-identification of the Office for
-#: Civil Rights, Department of Health and Human Services, 26 November 2012.
-LOW_ZIP3_VERSION = "2000 census"
-SMALL = "036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893"
-LOW_ZIP3 = frozenset(SMALL.split())
+__all__ = ["RULES", "is_fine_zip"]
 
 STATES = (
     "AL AK AZ AR CA CO CT DE DC FL GA HI IA ID IL IN KS KY LA MA MD ME MI MN MO MS MT NC ND NE NH"

@@ -19,7 +19,7 @@ doi.org arxiv.org pubmed.gov nih.gov hhs.gov ecfr.gov census.gov cdc.gov fda.gov
 europa.eu ietf.org rfc-editor.org w3.org iso.org unicode.org ieee.org acm.org jmlr.org mlr.press
 openreview.net neurips.cc springer.com nature.com sciencedirect.com wiley.com oup.com bmj.com
 jstor.org projecteuclid.org plos.org biomedcentral.com wikipedia.org r-project.org uci.edu
-python.org pypi.org jupyter.org ipython.org numpy.org scipy.org pydata.org scikit-learn.org
+python.org jupyter.org ipython.org numpy.org scipy.org pydata.org scikit-learn.org
 statsmodels.org matplotlib.org plotly.com plot.ly onnx.ai opendp.org anaconda.org conda-forge.org
 readthedocs.io readthedocs.org mybinder.org creativecommons.org opensource.org apache.org
 github.com githubusercontent.com jsdelivr.net unpkg.com cdnjs.cloudflare.com mozilla.org

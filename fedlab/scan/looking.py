@@ -99,6 +99,8 @@ def in_structure(value: object, counts: Collection[int] = ()) -> Iterator[Hit]:
             stack += [(key, item) for item in node if isinstance(item, dict | list)]
         elif isinstance(node, str):
             yield from embedded_hits(node)
+            if "\n" in node or "<t" in node:
+                yield from in_tables((*printed_tables(node), *read_html(node).tables), counts)
             lines.append(f"{key}: {TAG.sub(' ', node)}")
         elif node is not None and not isinstance(node, bool):
             lines.append(f"{key}: {node}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +34,7 @@ OLD_FORMATS = {
     "evalue": "message",
     "stream": "text/plain",
 }
+MIME = re.compile(r"[a-z]{1,12}/[a-z0-9.+-]{1,60}")
 STATE = "application/vnd.jupyter.widget-state+json"
 
 
@@ -118,7 +120,7 @@ def pieces(notebook: Mapping[str, object]) -> Iterator[Piece]:
         if name == "metadata" and isinstance(content, dict):
             yield from _metadata(content)
         elif name not in {"cells", "worksheets", "nbformat", "nbformat_minor"}:
-            yield Piece(None, None, name[:40], "application/json", content)
+            yield Piece(None, None, "other part", "application/json", {name: content})
 
 
 def _metadata(metadata: Mapping[str, object]) -> Iterator[Piece]:
@@ -144,7 +146,8 @@ def _cell(number: int, cell: Mapping[str, object]) -> Iterator[Piece]:
                 yield Piece(number, None, "attachment's name", "text/plain", file)
                 yield from _formats(number, None, "attachment", formats)
         elif name not in {"id", "cell_type", "execution_count", "prompt_number"}:
-            yield Piece(number, None, f"cell {name[:40]}", "application/json", content)
+            where = "cell metadata" if name == "metadata" else "other part of the cell"
+            yield Piece(number, None, where, "application/json", {name: content})
 
 
 def _formats(cell: int, output: int | None, where: str, formats: object) -> Iterator[Piece]:
@@ -152,7 +155,11 @@ def _formats(cell: int, output: int | None, where: str, formats: object) -> Iter
         yield Piece(cell, output, where, "application/json", formats)
         return
     for mime, content in formats.items():
-        yield Piece(cell, output, f"{where} {mime[:60]}", mime, joined(content))
+        known = MIME.fullmatch(mime) is not None and not re.search(r"\d{3}", mime)
+        told = mime if known else "of an unknown type"
+        yield Piece(cell, output, f"{where} {told}", mime, joined(content))
+        if not known:
+            yield Piece(cell, output, "name of a type", "text/plain", mime)
 
 
 def _output(cell: int, place: int, output: object) -> Iterator[Piece]:
@@ -171,4 +178,5 @@ def _output(cell: int, place: int, output: object) -> Iterator[Piece]:
             mime = OLD_FORMATS.get(name, "text/plain")
             yield Piece(cell, place, f"output {name}", mime, joined(content))
         elif name not in {"output_type", "execution_count", "prompt_number", "ename"}:
-            yield Piece(cell, place, f"output {name[:40]}", "application/json", content)
+            where = "output metadata" if name == "metadata" else "other part of the output"
+            yield Piece(cell, place, where, "application/json", {name: content})

@@ -1,8 +1,8 @@
 """(G) to (K): social security, medical record, health plan, account and licence numbers.
 
 All but a few have no shape of their own and are known by their label. Check digits: IBAN by ISO
-7064 (mod 97-10), cards by ISO/IEC 7812 (Luhn), the Medicare beneficiary identifier by its positions,
-the DEA number by its seventh digit.
+7064 (mod 97-10), cards by ISO/IEC 7812 (Luhn), the Medicare beneficiary identifier by its
+positions, the DEA number by its seventh digit.
 """
 
 from __future__ import annotations
@@ -16,6 +16,14 @@ __all__ = ["RULES", "luhn"]
 CODE = r"[A-Z]{0,4}[0-9*](?:[ -]?[0-9*]){3,24}"
 TIGHT = r"[A-Z0-9][A-Z0-9/-]{2,24}"
 NUMBER = r"(?:[\s_-]{0,2}(?:id(?:entifier)?|no|nr|num(?:ber)?|#)\b)"
+# Country and length, of the IBAN registry (ISO 13616).
+IBANS = (
+    "AD24 AE23 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 ES24"
+    " FI18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IS26 IT27 JO30 KW30 KZ20"
+    " LB28 LI21 LT20 LU20 LV21 MC27 MD24 ME22 MK19 MR27 MT31 MU30 NL18 NO15 PK24 PL28 PS29 PT25"
+    " QA29 RO24 RS22 SA24 SE24 SI19 SK24 SM27 TN24 TR26 UA29 VG24 XK20"
+)
+LENGTHS = {entry[:2]: int(entry[2:]) for entry in IBANS.split()}
 
 
 def luhn(number: str) -> bool:
@@ -48,7 +56,7 @@ def _is_card(match: Match) -> bool:
 
 def _is_iban(match: Match) -> bool:
     text = re.sub(r"\s", "", match["value"])
-    if not 15 <= len(text) <= 34:
+    if LENGTHS.get(text[:2]) != len(text):
         return False
     turned = text[4:] + text[:4]
     return int("".join(str(int(letter, 36)) for letter in turned)) % 97 == 1
@@ -75,7 +83,8 @@ RULES = (
     ),
     labelled(
         "ssn",
-        r"(?:ssn|social security(?: number)?)[\s,(]{0,3}(?:ending(?: in)?|last (?:4|four)(?: digits)?)"
+        r"(?:ssn|social security(?: number)?)[\s,(]{0,3}"
+        r"(?:ending(?: in)?|last (?:4|four)(?: digits)?)"
         r"|last (?:4|four)(?: digits)?(?: of)?(?: the)? (?:ssn|social(?: security)?)",
         r"\d{4}",
         "the end of a social security number",
@@ -115,7 +124,9 @@ RULES = (
     Rule(
         "account",
         "a card number",
-        re.compile(r"(?<![\w.-])(?P<value>[3-6]\d{3}([ -])\d{4}\2\d{4}\2\d{4})(?![\w-]|\.\d)"),
+        re.compile(
+            r"(?<![\w.-])(?<!\d )(?P<value>[3-6]\d{3}([ -])\d{4}\2\d{4}\2\d{4})(?![\w-]|\.\d| \d)"
+        ),
         _is_card,
     ),
     labelled(
@@ -136,7 +147,7 @@ RULES = (
     labelled(
         "licence",
         rf"(?:driver'?s?[\s_]?)?licen[cs]e(?!\s?plate){NUMBER}?|(?:birth[\s_]|death[\s_])?"
-        rf"certificat(?:e|ion){NUMBER}?|passport{NUMBER}?|(?:npi|dea|dl)(?:{NUMBER})?"
+        rf"certificat(?:e|ion){NUMBER}?|passport{NUMBER}?|(?:npi|dea|dl)(?![a-z0-9]){NUMBER}?"
         rf"|registration{NUMBER}",
         TIGHT,
         "a number after a licence's label",

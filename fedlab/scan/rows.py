@@ -30,7 +30,8 @@ survival survivors events risk cumulative bin bins edge edges
 """
 RESULTS = frozenset(STATISTICS.split())
 QUOTING = re.compile(
-    r"could not convert string to float:|invalid literal for int\(\)|time data ['\"]|Unable to parse"
+    r"could not convert string to float:|invalid literal for int\(\)|time data ['\"]"
+    r"|Unable to parse"
     r"|unseen labels|unknown categor(?:y|ies) \[|Unknown datetime string|Invalid value ['\"]"
     r"|could not be parsed|does not match format|Cannot interpret|not in index|Error parsing"
     r"|out of bounds.{0,20}['\"]|(?:Length|Value)Error: .{0,60}[\[{]['\"]"
@@ -96,7 +97,8 @@ def table_hits(table: Table, counts: Collection[int] = ()) -> Iterator[Hit]:
     of_results = sum(map(_is_result, named)) / len(named)
     running = table.header[0] == "" and _is_numbered(table)
     if (running and len(named) >= 3 and len(rows) >= 3 and of_results < 0.34) or (
-        len(rows) in counts or (len(rows) >= MANY and of_results < 0.2)
+        len(rows) in counts
+        or (len(rows) >= MANY and of_results < 0.2 and not _is_result(table.header[0]))
     ):
         yield Hit(ROWS, "a table that looks like rows", f"{len(rows)} x {len(named)}")
 

@@ -44,7 +44,7 @@ def labelled(
     gap: str = GAP,
 ) -> Rule:
     """A value that is one only because a label stands before it, whatever the letters' case."""
-    pattern = rf"(?<![A-Za-z])(?:{label}){gap}(?P<value>{value})(?!\w|\.\d)"
+    pattern = rf"(?<![A-Za-z0-9])(?:{label}){gap}(?P<value>{value})(?!\w|\.\d)"
     return Rule(kind, why, re.compile(pattern, re.IGNORECASE), accept)
 
 
@@ -72,7 +72,9 @@ def masked(text: str, longest: int = 24) -> str:
 # A break inside an identifier comes after or before the mark that joins its parts.
 BREAK = re.compile(
     r"(?<=[A-Za-z0-9][-@./])\n[ \t]{0,8}(?=[A-Za-z0-9])"
-    r"|(?<=[A-Za-z0-9])\n[ \t]{0,8}(?=[-@./][A-Za-z0-9])"
+    r"|(?<=[A-Za-z0-9])\n[ \t]{0,8}(?=[-./][A-Za-z0-9])"
+    # Not before every `@`, which begins a decorator.
+    r"|(?<=[A-Za-z0-9])\n[ \t]{0,8}(?=@[A-Za-z0-9-]{1,63}\.(?:com|org|net|edu|gov)\b)"
 )
 
 

@@ -14,7 +14,7 @@ from fedlab.scan.looking import in_text
 from fedlab.scan.notebook import Piece, cells_of, joined, pieces, read_notebook
 from fedlab.scan.reading import hits_in
 from fedlab.scan.report import Finding, ScanReport
-from fedlab.scan.rule import Hit
+from fedlab.scan.rule import Hit, masked
 
 __all__ = ["scan_notebook", "scan_text"]
 
@@ -78,7 +78,8 @@ def scan_notebook(
         found += _findings(piece, hits_in(piece, counts), allowed)
     notes = [*whole.faults]
     notes += [f"Cell {n}: {fault}" for n, cell in enumerate(by_cell) for fault in cell.faults]
-    return ScanReport(file.name, tuple(found), tuple(notes))
+    # A name that was hit is not repeated either.
+    return ScanReport(masked(file.name) if title else file.name, tuple(found), tuple(notes))
 
 
 def scan_text(text: str, *, rows: int | Collection[int] | None = None) -> ScanReport:

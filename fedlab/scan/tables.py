@@ -10,6 +10,10 @@ from typing import NamedTuple
 __all__ = ["Table", "code_tables", "printed_tables", "record_table"]
 
 
+# `1,000 rows` on several lines is no table with commas between its cells.
+THOUSANDS = re.compile(r"(?<![\d.])\d{1,3},\d{3}(?!\d)")
+
+
 class Table(NamedTuple):
     """Header and rows of cells as text. A frame's nameless index has an empty header."""
 
@@ -27,12 +31,17 @@ def printed_tables(text: str) -> Iterator[Table]:
     Table(header=('', 'age', 'sex'), rows=(('0', '63', '1'), ('1', '67', '1')), typed=False)
     """
     block: list[list[str]] = []
+    head = ""
     for line in [*text.split("\n"), ""]:
         cells = _cells(line)
         if len(cells) > 1:
+            head = head if block else line
             block.append(cells)
             continue
-        if len(block) > 2:
+        if len(block) == 1 and head[:1] == " " and re.fullmatch(r"\w[^ ]{0,60} {0,200}", line):
+            block[0].insert(0, line.strip())  # the name of pandas' index, below its columns
+            continue
+        if len(block) > 2 and not THOUSANDS.search(head):
             yield _table(block, typed="dtype:" in line)
         block = []
 
@@ -56,9 +65,6 @@ def _table(block: Sequence[Sequence[str]], *, typed: bool) -> Table:
     wide = max(len(row) for row in body)
     if len(head) < wide:
         head = [""] * (wide - len(head)) + head
-    # Pandas names an index on a line of its own, below the columns.
-    if len(body[0]) < wide and len(body) > 1:
-        body = body[1:]
     return Table(tuple(head), tuple(tuple(row) for row in body), typed)
 
 

@@ -6,6 +6,7 @@ from fedlab.site.consent import Authorization, Consent
 from fedlab.site.patients import Participation
 from fedlab.site.policy import Policy
 from fedlab.site.processing import ProcessingRecord
+from fedlab.site.reveal import reveal
 from fedlab.site.sealed import make_key
 from fedlab.site.site import Site
 
@@ -19,4 +20,5 @@ __all__ = [
     "ProcessingRecord",
     "Site",
     "make_key",
+    "reveal",
 ]

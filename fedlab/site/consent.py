@@ -55,6 +55,12 @@ class Authorization(msgspec.Struct, frozen=True, kw_only=True):
     signed_by: str = ""
     signed_on: date | None = None
 
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "patient", patient_text(self.patient))
+        given: object = self.purposes
+        if isinstance(given, str):
+            msgspec.structs.force_setattr(self, "purposes", (given,))
+
     def __repr__(self) -> str:
         # Whose it is stays at the site, also where it is shown.
         return f"Authorization({len(self.purposes)} purposes, missing={self.missing})"
@@ -107,6 +113,11 @@ class Consent:
     authorizations : sequence of Authorization
         Several of one patient add up.
 
+    Raises
+    ------
+    DataError
+        When something else is among them.
+
     Examples
     --------
     >>> Consent([Authorization(patient="p1")])
@@ -116,7 +127,14 @@ class Consent:
     authorizations: tuple[Authorization, ...]
 
     def __init__(self, authorizations: Sequence[Authorization]) -> None:
-        object.__setattr__(self, "authorizations", tuple(authorizations))
+        told = tuple(authorizations)
+        if not all(isinstance(each, Authorization) for each in told):
+            raise DataError(
+                "Consent is made of authorizations.",
+                "something else among them",
+                "Pass fl.Authorization values, or a table to fl.Consent.read.",
+            )
+        object.__setattr__(self, "authorizations", told)
 
     def __repr__(self) -> str:
         count = len(self.authorizations)

@@ -22,6 +22,8 @@ __all__ = [
     "check_cohort",
     "check_consent",
     "check_fit",
+    "check_reveal",
+    "check_single_rows",
     "check_turn",
     "identified",
     "narrowed",
@@ -55,8 +57,8 @@ def identified(request: Request, policy: Policy) -> str:
 
 def check_turn(request: Request, policy: Policy, store: Store) -> None:
     """Raise RefusedError unless it is the actor's next request, and for the actor's role."""
-    known = policy.known(request.actor)
-    if not policy.names_actors or known is None:
+    known = policy.known(request.actor) if policy.names_actors else None
+    if known is None:
         return
     _once(request, store)
     if known[0] != "analyst" and not isinstance(request.query, TOLD):
@@ -204,10 +206,8 @@ def check_consent(request: Request, cohort: Cohort) -> None:
         )
 
 
-def check_cohort(
-    request: Request, cohort: Cohort, policy: Policy, *, whose: str, hidden: bool
-) -> None:
-    """Raise RefusedError where an answer must not leave on its own, or comes from too few."""
+def check_reveal(request: Request, policy: Policy, *, hidden: bool) -> None:
+    """Raise RefusedError where an answer must not leave on its own."""
     if not (hidden or policy.reveal):
         raise RefusedError(
             "The site's answers leave only within a secure sum.",
@@ -215,12 +215,47 @@ def check_cohort(
             "Pass aggregation='secure' to fed.train.",
             code="reveal",
         )
+
+
+def check_cohort(request: Request, cohort: Cohort, policy: Policy, *, whose: str) -> None:
+    """Raise RefusedError where an answer would come from too few."""
     if min(cohort.rows, cohort.patients) < policy.minimum_rows:
         split = "training" if request.query.split == "train" else "held-out"
         raise RefusedError(
             f"An answer must come from at least {policy.minimum_rows} {whose}.",
             f"{cohort.patients} {split} {whose}",
             "Leave the site out, or agree on another minimum with the data owner.",
+            code="cohort",
+        )
+
+
+def check_single_rows(query: Query, policy: Policy) -> None:
+    """Raise RefusedError where an answer without noise would tell single rows apart."""
+    if query.tells_values and not policy.single_values:
+        raise RefusedError(
+            "The site does not tell counts from which values of single rows follow.",
+            type(query).__name__,
+            "Fill gaps by their mean (fl.Preprocess(impute='mean')), use a model without "
+            "trees, or leave the site out.",
+            code="values",
+        )
+    finest = query.finest_time()
+    # A grid like 0.1, 0.2, 0.3 is uneven by rounding.
+    if finest < policy.grid_width * (1 - 1e-9):
+        raise RefusedError(
+            f"Times on a grid must be at least {policy.grid_width:g} apart.",
+            f"{type(query).__name__} on "
+            + (f"a grid of times {finest:g} apart" if finest > 0 else "exact times"),
+            "Pass a coarser grid, the first time of which is as far from 0, e.g. "
+            "fl.CoxRegression(grid=range(30, 3650, 30)) for months, where time is in days.",
+            code="times",
+        )
+    fewest = query.fewest_rows()
+    if fewest is not None and fewest < policy.minimum_rows:
+        raise RefusedError(
+            f"An answer must come from at least {policy.minimum_rows} rows.",
+            f"{type(query).__name__} whose answer may come from {fewest}",
+            "Pass a larger batch_size, or None for all rows.",
             code="cohort",
         )
 

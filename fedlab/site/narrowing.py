@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Mapping
 
 import numpy as np
@@ -21,7 +21,8 @@ class Narrowing:
     """Makes and keeps narrowed tables, since rounds ask for the same ones again."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[object, Rows] = OrderedDict()
+        self._kept: deque[tuple[tuple[Rows, tuple[str, ...] | None, Mask | None], Rows]]
+        self._kept = deque(maxlen=MOST_KEPT)
 
     def rows(
         self,
@@ -42,25 +43,22 @@ class Narrowing:
             Rows of patients who agreed; None for all.
         """
         rows = whole[split]
-        features = rows.features
-        if names is not None:
-            # In the table's order, whatever the order they were asked in.
-            names = tuple(name for name in features.columns if name in set(names))
-        if kept is None and (names is None or len(names) == features.shape[1]):
-            return rows
-        key = (id(rows), names, None if kept is None else kept.tobytes())
-        if key not in self._kept:
-            self._kept[key] = _narrow(rows, names, kept)
-            while len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        for key, found in self._kept:
+            # By identity: columns of a table and masks of a cohort are made once and looked up.
+            if key[0] is rows and key[1] == names and key[2] is kept:
+                return found
+        narrow = _narrow(rows, names, kept)
+        self._kept.appendleft(((rows, names, kept), narrow))
+        return narrow
 
 
 def _narrow(rows: Rows, names: tuple[str, ...] | None, kept: Mask | None) -> Rows:
     features, target, event = rows.features, rows.target, rows.event
-    if names is not None:
-        features = features[list(names)]
+    # In the table's order, whatever the order they were asked in.
+    asked = [name for name in features.columns if names is None or name in names]
+    if kept is None and len(asked) == features.shape[1]:
+        return rows
+    features = features[asked]
     if kept is not None:
         features = features[kept].reset_index(drop=True)
         target = target[kept].reset_index(drop=True)

@@ -36,6 +36,15 @@ class Policy:
         budget refuses them.
     minimum_rows : int
         Fewest rows, and fewest patients where the site knows them, that an answer may come from.
+    grid_width : float
+        Of a survival model's grid: the least distance between two of its times, in the unit of the
+        target. 0 allows exact times too, which tell single patients apart; above 0 a site answers
+        only on a grid that is no finer, unless with noise. Two grids that are a little apart tell
+        more than either: agree on one.
+    single_values : bool
+        Whether counts up to any edge may be asked for without noise, from which values of single
+        rows follow. Exact medians (``Preprocess(impute="median")``) and the bins of trees need
+        them; False refuses both.
     minimum_sites : int
         Fewest sites whose answers may be added in a secure sum.
     reveal : bool
@@ -76,6 +85,8 @@ class Policy:
     delta: float = 1e-5
     exact: bool | None = None
     minimum_rows: int = 11
+    grid_width: float = 0.0
+    single_values: bool = True
     minimum_sites: int = 3
     reveal: bool = True
     peers: Mapping[str, str] = field(default_factory=dict)
@@ -102,6 +113,12 @@ class Policy:
             value = getattr(self, name)
             if value < least:
                 raise PrivacyError(f"{name} must be at least {least}.", f"{value}", "Pass e.g. 11.")
+        if not 0 <= self.grid_width < math.inf:
+            raise PrivacyError(
+                "grid_width must be finite and at least 0.",
+                f"{self.grid_width:g}",
+                "Pass e.g. grid_width=30 for months, where time is in days.",
+            )
         for name in ("purposes", "queries", "columns"):
             # A list that was passed could be changed later, by whoever still holds it.
             object.__setattr__(self, name, _names(name, getattr(self, name)))

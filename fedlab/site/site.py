@@ -9,6 +9,7 @@ import pandas as pd
 
 from fedlab.core.blas import one_thread
 from fedlab.core.schema import Schema
+from fedlab.core.turns import aside
 from fedlab.errors import DataError, RefusedError, SecureSumError
 from fedlab.privacy import Event, system_noise, teaching_noise
 from fedlab.queries import (
@@ -35,6 +36,8 @@ from fedlab.site.gate import (
     check_cohort,
     check_consent,
     check_fit,
+    check_reveal,
+    check_single_rows,
     check_turn,
     identified,
     narrowed,
@@ -137,6 +140,13 @@ class Site:
         if not isinstance(name, str) or not name.strip():
             raise DataError(
                 "A site needs a name.", f"{name!r}", "Pass e.g. Site('mercy', frame, ...)."
+            )
+        if consent is not None and not isinstance(consent, Consent):
+            raise DataError(
+                "consent must be a Consent.",
+                type(consent).__name__,
+                "Pass e.g. fl.Consent.read(table).",
+                site=name,
             )
         self.name = name
         self.policy = policy or Policy()
@@ -346,8 +356,7 @@ class Site:
                 check_fit(asked.query, self._schema, self.policy)
                 cohort = self._allow(asked)
                 rows = 0 if cohort is None else cohort.rows
-                hidden = step is not None or (request.rehearsal and request.hidden)
-                event = self._permit(asked, cohort, hidden=hidden)
+                event = self._permit(asked, cohort, hidden=step is not None)
             if step is None and request.rehearsal:
                 outcome, event = "rehearsed", None
             else:
@@ -390,8 +399,12 @@ class Site:
         if cohort is None:
             return None
         whose = "rows" if self._patients is None else "patients"
-        check_cohort(request, cohort, self.policy, whose=whose, hidden=hidden)
+        check_cohort(request, cohort, self.policy, whose=whose)
         event = charge_of(request, cohort.rows, self.policy)
+        if event is None:
+            check_single_rows(query, self.policy)
+        if not request.rehearsal:
+            check_reveal(request, self.policy, hidden=hidden)
         self.ledger.debit(
             Entry(
                 run=request.run,
@@ -405,6 +418,8 @@ class Site:
             self.policy,
             rehearsal=request.rehearsal,
         )
+        # Last, so that a rehearsal for a secure sum, which passes over it, hears all else first.
+        check_reveal(request, self.policy, hidden=hidden)
         if self._patients is not None and not request.rehearsal:
             self._patients.take_part(request, cohort)
         return event
@@ -452,7 +467,7 @@ class Site:
         asked, kept = asked_schema(request.query), None if cohort is None else cohort.kept
         names = None if asked is None else asked.names
         rows = self._narrowing.rows(self._rows, request.query.split, names, kept)
-        with one_thread():
+        with one_thread(), aside():
             answer = request.query.compute(rows, context)
         context.close()
         return answer
@@ -470,6 +485,7 @@ class Site:
             source=self.source,
             identity=self._store.identity.public,
             reveal=self.policy.reveal,
+            grid_width=self.policy.grid_width,
         )
 
     def _declared(self, split: Split) -> int:

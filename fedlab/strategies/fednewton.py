@@ -33,7 +33,7 @@ class FedNewton(
     to at least half the largest that its noise alone makes. Losses stay at the sites, so no step
     is halved. Two to four rounds are enough, and each may have more of the budget than one of many
     steps. At ε = 2 and 4 seeds, two rounds gave a held-out log loss of 0.48 on the OPT clinics and
-    0.50 on breast cancer, 30 rounds of `FedAvg` 0.52 and 0.57.
+    0.50 on breast cancer, 30 rounds of `FedAvg` 0.51 and 0.57.
 
     Parameters
     ----------

@@ -126,7 +126,7 @@ def flower(n_sites: int, degree: int, n_gone: int, values: Any) -> Any:
     seeds = {name: secrets.token_bytes(32) for name in names}
     shapes = [(N_VALUES,)]
 
-    def shared(one: str, other: str) -> bytes:
+    def shared(one: str, other: str) -> Any:
         return keys.generate_shared_key(pairs[one], pairs[other].public_key())
 
     shares = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 __all__ = ["SPARSE_FROM", "connected", "neighbours", "sparse_degree"]
 
@@ -66,7 +66,7 @@ def sparse_degree(n_sites: int) -> int:
     return 0
 
 
-def connected(sites: Sequence[str], graph: dict[str, tuple[str, ...]]) -> bool:
+def connected(sites: Sequence[str], graph: Mapping[str, Sequence[str]]) -> bool:
     """Whether masks tie all of `sites` together, so that no part of them has a sum of its own."""
     left = set(sites)
     waiting = [left.pop()] if left else []
