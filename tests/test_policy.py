@@ -85,7 +85,9 @@ FORBIDDEN: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("expected", "policy"), FORBIDDEN, ids=str)
+@pytest.mark.parametrize(
+    ("expected", "policy"), FORBIDDEN, ids=[f"{code} {sorted(given)}" for code, given in FORBIDDEN]
+)
 @pytest.mark.parametrize("rehearsal", [False, True])
 def test_what_is_forbidden_is_refused_before_a_row_is_read(
     expected: str, policy: dict[str, Any], rehearsal: bool

@@ -173,7 +173,8 @@ class ForestHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True
                 return Histogram(cells, totals)
             noisy = context.release(cells.astype(np.float64), self._sensitivity())
             cells = np.maximum(np.rint(noisy), 0.0).astype(np.int64)
-            return Histogram(cells, totals)
+            # From the noisy cells, so that nothing exact goes beside them.
+            return Histogram(cells, _node_totals(cells, offset, widths, self.begin))
         value, square = scaled_target(binned.y, self.center, self.half)
         sums = np.zeros(n_cells * channels, dtype=np.int64)
         filling.fill_numbers(position, weights, value, square, *asked, sums, totals)
@@ -211,6 +212,13 @@ class ForestHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True
             return False
         counts = answer.cells if self.reads == "classes" else answer.cells[:, 0]
         return answer.cells.dtype.kind == "i" and bool(counts.min(initial=0) >= 0)
+
+
+def _node_totals(cells: Ints, offset: Ints, widths: Ints, begin: Ints) -> Ints:
+    """Sums over the cells of the first feature that each open node looks at."""
+    first = begin[:-1]
+    parts = [cells[offset[i] : offset[i] + widths[i]].sum(axis=0) for i in first]
+    return np.array(parts, dtype=np.int64).reshape(len(first), cells.shape[1])
 
 
 class OutOfBag(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
