@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from fedlab.engines import Connection
 from fedlab.errors import MessageError, RefusedError
-from fedlab.privacy import RecordDP
+from fedlab.privacy import RecordDP, SiteDP
 from fedlab.queries import Query, Reply, Request
 
 __all__ = ["Coordinator"]
@@ -41,7 +41,7 @@ class Coordinator:
         run: str,
         round: int,
         queries: Mapping[str, Query],
-        privacy: RecordDP | None = None,
+        privacy: RecordDP | SiteDP | None = None,
         on_reply: Listener | None = None,
         *,
         tolerated: int = 0,
@@ -67,7 +67,7 @@ class Coordinator:
         )
 
     def ask_willing(
-        self, run: str, round: int, queries: Mapping[str, Query], privacy: RecordDP | None = None
+        self, run: str, round: int, queries: Mapping[str, Query], privacy: RecordDP | SiteDP | None = None
     ) -> tuple[dict[str, Reply], dict[str, RefusedError]]:
         """Ask sites; those that refuse are told apart from those that answer."""
         replies = self._carry(run, round, queries, privacy)
@@ -80,7 +80,7 @@ class Coordinator:
         run: str,
         round: int,
         queries: Mapping[str, Query],
-        privacy: RecordDP | None,
+        privacy: RecordDP | SiteDP | None,
         *,
         rehearsal: bool = False,
         on_reply: Listener | None = None,

@@ -17,7 +17,7 @@ from fedlab.engines import Engine, InProcess
 from fedlab.errors import DataError, SaveFileError, TrainingError
 from fedlab.evaluation import ALL_SITES
 from fedlab.preprocessing import agree_space
-from fedlab.privacy import RecordDP
+from fedlab.privacy import RecordDP, SiteDP
 from fedlab.queries import Describe, Description, Query, ReadLedger, Statement
 from fedlab.saves import read_save
 from fedlab.secure_sum import SecureCoordinator, SecureSum
@@ -177,7 +177,7 @@ class Federation:
         model: Model,
         *,
         strategy: Strategy | None = None,
-        privacy: RecordDP | None = None,
+        privacy: RecordDP | SiteDP | None = None,
         preprocess: Preprocess | None = None,
         aggregation: Literal["plain", "secure"] | SecureSum = "plain",
         evaluate: bool | None = None,
@@ -194,7 +194,7 @@ class Federation:
         strategy : Strategy, optional
             How, e.g. ``fl.FedAvg()``. By default the exact one that fits the model, or
             averaging under privacy.
-        privacy : RecordDP, optional
+        privacy : RecordDP or SiteDP, optional
             The promise every answer of the run keeps.
         preprocess : Preprocess, optional
             How numbers are scaled, gaps filled and categories made into columns, e.g.

@@ -11,7 +11,7 @@ import msgspec
 
 from fedlab.core.wire import decode, encode
 from fedlab.errors import MessageError, SaveFileError
-from fedlab.privacy import Event, RecordDP
+from fedlab.privacy import Event, RecordDP, SiteDP
 from fedlab.rounds import Round
 from fedlab.secure_sum import SecureSum
 from fedlab.strategies import Problem, Strategy
@@ -39,7 +39,7 @@ class Save(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     problem: Problem
     strategy: Strategy
-    privacy: RecordDP | None
+    privacy: RecordDP | SiteDP | None
     evaluate: bool
     rounds: tuple[Round, ...]
     charges: tuple[dict[str, Event], ...]

@@ -14,7 +14,7 @@ import numpy as np
 from fedlab.coordinator import Coordinator, Listener
 from fedlab.core.wire import encode
 from fedlab.errors import FedlabError, MessageError, RefusedError, SecureSumError, TrainingError
-from fedlab.privacy import Event, RecordDP
+from fedlab.privacy import Event, RecordDP, SiteDP
 from fedlab.privacy.secure.member import check_present, check_signed, survivors_signed
 from fedlab.privacy.secure.opening import open_sum
 from fedlab.privacy.secure.setting import Setting, floor, graph_of
@@ -130,7 +130,7 @@ class SecureCoordinator(Coordinator):
         run: str,
         round: int,
         queries: Mapping[str, Query],
-        privacy: RecordDP | None = None,
+        privacy: RecordDP | SiteDP | None = None,
         on_reply: Listener | None = None,
         *,
         tolerated: int = 0,
@@ -155,7 +155,7 @@ class SecureCoordinator(Coordinator):
         return reply
 
     def ask_willing(
-        self, run: str, round: int, queries: Mapping[str, Query], privacy: RecordDP | None = None
+        self, run: str, round: int, queries: Mapping[str, Query], privacy: RecordDP | SiteDP | None = None
     ) -> tuple[dict[str, Reply], dict[str, RefusedError]]:
         """The sum over the sites that are willing, and who is not."""
         return self._sum(run, round, queries, privacy, None, None, leave_out=True)
@@ -165,7 +165,7 @@ class SecureCoordinator(Coordinator):
         run: str,
         round: int,
         queries: Mapping[str, Query],
-        privacy: RecordDP | None,
+        privacy: RecordDP | SiteDP | None,
         on_reply: Listener | None,
         weights: Mapping[str, int] | None,
         *,
@@ -224,7 +224,7 @@ class _Sum:
         coordinator: SecureCoordinator,
         setting: Setting,
         query: Query,
-        privacy: RecordDP | None,
+        privacy: RecordDP | SiteDP | None,
         on_reply: Callable[[Reply], None] | None,
     ) -> None:
         self._coordinator, self._setting, self._query = coordinator, setting, query

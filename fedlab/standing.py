@@ -13,7 +13,7 @@ from fedlab.coordinator import Coordinator
 from fedlab.displays.tables import to_html
 from fedlab.evaluation import Evaluation, evaluate
 from fedlab.history import history_of
-from fedlab.privacy import Event, RecordDP
+from fedlab.privacy import Event, RecordDP, SiteDP
 from fedlab.rounds import Round
 from fedlab.saves import Save, write_save
 from fedlab.strategies import Problem, State, Strategy, personal_parameters
@@ -41,7 +41,7 @@ class Standing:
         Names the run to the sites.
     problem : Problem
     strategy : Strategy
-    privacy : RecordDP or None
+    privacy : RecordDP, SiteDP or None
     rounds : tuple of Round
         From round 0, the start, to now.
     """
@@ -49,7 +49,7 @@ class Standing:
     id: str
     problem: Problem
     strategy: Strategy
-    privacy: RecordDP | None
+    privacy: RecordDP | SiteDP | None
     rounds: tuple[Round, ...]
     _coordinator: Coordinator
     _evaluate: bool
@@ -119,12 +119,12 @@ class Standing:
             n_iter=self.round,
         )
 
-    def evaluate(self, *, privacy: RecordDP | None = None, personal: bool = False) -> Evaluation:
+    def evaluate(self, *, privacy: RecordDP | SiteDP | None = None, personal: bool = False) -> Evaluation:
         """How the model does on the held-out rows of each site.
 
         Parameters
         ----------
-        privacy : RecordDP, optional
+        privacy : RecordDP or SiteDP, optional
             Answers with noise, charged to the sites' ledgers beside training.
         personal : bool
             Judge each site's own parameters on its own rows too, under a personalised strategy.

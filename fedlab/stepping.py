@@ -11,7 +11,7 @@ from fedlab.coordinator import Coordinator
 from fedlab.core.blas import one_thread
 from fedlab.errors import PrivacyError, TrainingError
 from fedlab.evaluation import score_sites
-from fedlab.privacy import Event, RecordDP
+from fedlab.privacy import Event, RecordDP, SiteDP
 from fedlab.queries import Reply
 from fedlab.rounds import Round
 from fedlab.strategies import Averaging, Problem, Strategy
@@ -26,7 +26,7 @@ def take_round(
     strategy: Strategy,
     here: Round,
     *,
-    privacy: RecordDP | None,
+    privacy: RecordDP | SiteDP | None,
     heard: Callable[[Reply], None],
     charged: Callable[[], int],
 ) -> Round:
@@ -41,7 +41,7 @@ def take_round(
     strategy : Strategy
     here : Round
         Where the run stands.
-    privacy : RecordDP or None
+    privacy : RecordDP, SiteDP or None
     heard : callable
         Called with each reply as it comes in.
     charged : callable
@@ -138,7 +138,7 @@ def scored(coordinator: Coordinator, run: str, problem: Problem, done: Round) ->
     )
 
 
-def check_private(strategy: Strategy, privacy: RecordDP | None) -> None:
+def check_private(strategy: Strategy, privacy: RecordDP | SiteDP | None) -> None:
     """Raise PrivacyError when `strategy` cannot keep a promise of `privacy`."""
     if privacy is not None and not strategy.can_be_private:
         raise PrivacyError(
@@ -148,7 +148,7 @@ def check_private(strategy: Strategy, privacy: RecordDP | None) -> None:
         )
 
 
-def check_rounds(privacy: RecordDP | None, asked: int, number: int) -> None:
+def check_rounds(privacy: RecordDP | SiteDP | None, asked: int, number: int) -> None:
     """Raise PrivacyError when round `number` would come after all that noise was calibrated to."""
     if privacy is not None and asked >= privacy.rounds:
         raise PrivacyError(

@@ -10,7 +10,7 @@ import msgspec
 
 from fedlab.coordinator import Coordinator
 from fedlab.errors import TrainingError
-from fedlab.privacy import Event, RecordDP
+from fedlab.privacy import Event, RecordDP, SiteDP
 from fedlab.queries import Reply
 from fedlab.rounds import Round
 from fedlab.standing import Standing
@@ -32,7 +32,7 @@ class Training(Standing):
         Names the run to the sites.
     problem : Problem
     strategy : Strategy
-    privacy : RecordDP or None
+    privacy : RecordDP, SiteDP or None
     rounds : tuple of Round
         From round 0, the start, to now.
     """
@@ -43,7 +43,7 @@ class Training(Standing):
         problem: Problem,
         strategy: Strategy,
         *,
-        privacy: RecordDP | None = None,
+        privacy: RecordDP | SiteDP | None = None,
         evaluate: bool = True,
         id: str | None = None,
         rounds: tuple[Round, ...] = (),
@@ -187,7 +187,7 @@ class Training(Standing):
         return self
 
     def fork(
-        self, *, strategy: Strategy | None = None, privacy: RecordDP | None = None
+        self, *, strategy: Strategy | None = None, privacy: RecordDP | SiteDP | None = None
     ) -> Training:
         """Another run that starts where this one stands; this one stays.
 
@@ -195,7 +195,7 @@ class Training(Standing):
         ----------
         strategy : Strategy, optional
             Goes on with another strategy.
-        privacy : RecordDP, optional
+        privacy : RecordDP or SiteDP, optional
             Goes on under another promise; what was spent before is spent.
 
         Raises

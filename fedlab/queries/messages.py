@@ -6,7 +6,7 @@ import msgspec
 
 from fedlab.core.wire import encode, encoded_size
 from fedlab.errors import RefusedError
-from fedlab.privacy import Event, RecordDP
+from fedlab.privacy import Event, RecordDP, SiteDP
 from fedlab.privacy.secure.signatures import Identity, signed_by
 from fedlab.queries.audit_head import labelled
 from fedlab.queries.query import Answer, Query
@@ -50,7 +50,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     seed : int
         The federation's seed; a site derives its randomness from seed, round and its own name.
     query : Query
-    privacy : RecordDP or None
+    privacy : RecordDP, SiteDP or None
         The promise that the answer must keep.
     rehearsal : bool
         Ask only whether it would be answered. Reads no row and costs nothing.
@@ -67,7 +67,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     round: int
     seed: int
     query: Query
-    privacy: RecordDP | None = None
+    privacy: RecordDP | SiteDP | None = None
     rehearsal: bool = False
     actor: str = ""
     sequence: int = 0

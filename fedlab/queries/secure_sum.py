@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
-from fedlab.privacy import RecordDP, Releases
+from fedlab.privacy import RecordDP, Releases, SiteDP
 from fedlab.privacy.secure.member import Opening
 from fedlab.privacy.secure.setting import Advert, Setting
 from fedlab.queries.packing import Pattern
@@ -67,14 +67,14 @@ class Advertise(SecureStep, msgspec.Struct, frozen=True, tag=True, kw_only=True)
     setting : Setting
     query : Query
         Whose answers will be added.
-    privacy : RecordDP or None
+    privacy : RecordDP, SiteDP or None
         The promise they must keep.
     """
 
     digest: bytes
     setting: Setting
     query: Query
-    privacy: RecordDP | None = None
+    privacy: RecordDP | SiteDP | None = None
 
     def accepts(self, answer: Answer) -> bool:
         """Keys of the right length."""
