@@ -43,7 +43,10 @@ from .mask_lesson import MaskLesson as MaskLesson
 from .mask_lesson import mask_lesson as mask_lesson
 from .partitioning import partition as partition
 from .pooled import Gap as Gap
+from .privacy import AdaptiveClipping as AdaptiveClipping
 from .privacy import RecordDP as RecordDP
+from .privacy import SiteDP as SiteDP
+from .quality import Quality as Quality
 from .scan import ScanReport as ScanReport
 from .scan import scan_notebook as scan_notebook
 from .scan import scan_text as scan_text

@@ -122,6 +122,12 @@ def contributions(
             f"{permutations!r}",
             "Pass e.g. permutations=100.",
         )
+    if any(done.noise for done in rounds):
+        raise TrainingError(
+            "Contributions need the exact update of each site.",
+            "a run under a promise about whole sites, which covers the noisy means alone",
+            "Compare sites in a run without privacy, where they allow one.",
+        )
     if any(done.hidden for done in rounds):
         raise TrainingError(
             "Contributions of this kind need the update of each site.",

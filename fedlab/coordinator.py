@@ -27,6 +27,9 @@ class Coordinator:
     declared : dict of (str, str) to int
         Rows of each site and split, as the site declared them. A reply may come from fewer, since
         patients may withdraw, never from more.
+    simulated : bool
+        Whether all sites are simulated, so that noise the coordinator adds may be repeated from the
+        seed; otherwise it comes from the operating system.
     """
 
     adds: ClassVar[bool] = False
@@ -35,6 +38,7 @@ class Coordinator:
     connection: Connection
     seed: int
     declared: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    simulated: bool = False
 
     def ask(
         self,
@@ -67,7 +71,11 @@ class Coordinator:
         )
 
     def ask_willing(
-        self, run: str, round: int, queries: Mapping[str, Query], privacy: RecordDP | SiteDP | None = None
+        self,
+        run: str,
+        round: int,
+        queries: Mapping[str, Query],
+        privacy: RecordDP | SiteDP | None = None,
     ) -> tuple[dict[str, Reply], dict[str, RefusedError]]:
         """Ask sites; those that refuse are told apart from those that answer."""
         replies = self._carry(run, round, queries, privacy)

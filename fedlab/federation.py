@@ -107,7 +107,8 @@ class Federation:
             for site, told in self._descriptions.items()
             for split, rows in (("train", told.train_rows), ("test", told.test_rows))
         }
-        self.coordinator = Coordinator(self._connection, seed, declared)
+        simulated = all(told.simulated for told in self._descriptions.values())
+        self.coordinator = Coordinator(self._connection, seed, declared, simulated)
         self.schema: Schema = agree(
             {site: description.schema for site, description in self._descriptions.items()},
             categories=categories,
@@ -195,7 +196,10 @@ class Federation:
             How, e.g. ``fl.FedAvg()``. By default the exact one that fits the model, or
             averaging under privacy.
         privacy : RecordDP or SiteDP, optional
-            The promise every answer of the run keeps.
+            The promise every answer of the run keeps: about records, with noise at each site, or
+            about whole sites, with noise on the mean of their updates. That noise comes in shares
+            from the sites where aggregation is secure, and else from the coordinator, whom sites
+            then trust with their updates.
         preprocess : Preprocess, optional
             How numbers are scaled, gaps filled and categories made into columns, e.g.
             ``fl.Preprocess(impute="median", min_count=11)``. By default numbers are scaled and
@@ -220,7 +224,7 @@ class Federation:
         model.check(self.schema)
         coordinator = self._coordinator(aggregation)
         strategy = strategy or default_strategy(model, private=privacy is not None)
-        check_private(strategy, privacy)
+        check_private(strategy, privacy, secure=coordinator.adds)
         if coordinator.adds:
             strategy.joins()
         private = privacy is not None
@@ -233,6 +237,7 @@ class Federation:
             rows=self.rows,
             seed=self.seed,
             private=private,
+            unit="record" if privacy is None else privacy.unit,
         )
         scored = privacy is None if evaluate is None else evaluate
         return Training(coordinator, problem, strategy, privacy=privacy, evaluate=scored)
@@ -252,6 +257,7 @@ class Federation:
             self.coordinator.connection,
             self.coordinator.seed,
             self.coordinator.declared,
+            self.coordinator.simulated,
             how=how,
             identities=identities,
         )

@@ -48,6 +48,8 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         What each site's ledger was charged; empty without privacy.
     charged : int
         How often the run had been charged by then, rewound rounds included.
+    noise : str
+        Where noise came from that the coordinator added: "seeded" or "system", empty for none.
     strategy : Strategy or None
         What combined the answers; None for the start.
     before, after, held_out : dict of str to SiteScore
@@ -63,6 +65,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     excluded: dict[str, str] = {}
     charges: dict[str, Event] = {}
     charged: int = 0
+    noise: str = ""
     strategy: Strategy | None = None
     before: dict[str, SiteScore] = {}
     after: dict[str, SiteScore] = {}
@@ -75,7 +78,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def hidden(self) -> bool:
-        """Whether sites' answers were seen as a sum alone."""
+        """Whether sites' answers were seen as a sum alone, or may be shown as one alone."""
         return TOGETHER in self.norms
 
     @property
@@ -107,9 +110,14 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         notes = self._left_out()
         if self.charges and not self.after:
             notes.append(
-                "Losses are not shown: under RecordDP only the noisy update leaves a site."
+                "Losses are not shown: they are exact answers, which no promise of privacy covers."
             )
-        if self.hidden:
+        if self.noise:
+            notes.append(
+                "The noisy mean of the sites' clipped updates. Sites trusted the coordinator to "
+                f"add the noise ({self.noise}); what a single site sent is not kept."
+            )
+        elif self.hidden:
             notes.append(
                 "A secure sum: what a single site sent is hidden, and so are its update and loss."
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -30,8 +31,10 @@ from fedlab.queries.secure_sum import (
     Masked,
     Open,
     Opened,
+    SecureStep,
     Shared,
     ShareSecrets,
+    digest_of_promise,
 )
 from fedlab.rounds import TOGETHER
 
@@ -155,7 +158,11 @@ class SecureCoordinator(Coordinator):
         return reply
 
     def ask_willing(
-        self, run: str, round: int, queries: Mapping[str, Query], privacy: RecordDP | SiteDP | None = None
+        self,
+        run: str,
+        round: int,
+        queries: Mapping[str, Query],
+        privacy: RecordDP | SiteDP | None = None,
     ) -> tuple[dict[str, Reply], dict[str, RefusedError]]:
         """The sum over the sites that are willing, and who is not."""
         return self._sum(run, round, queries, privacy, None, None, leave_out=True)
@@ -194,6 +201,8 @@ class SecureCoordinator(Coordinator):
             identities=tuple(self.identities[site] for site in there),
             weights=tuple((weights or {}).get(site, 1) for site in there),
             mean=weights is not None,
+            promise=digest_of_promise(privacy),
+            seed=self.seed,
         )
         sum_of = _Sum(self, setting, query, privacy, on_reply)
         return {TOGETHER: sum_of.reply()}, refusals
@@ -246,12 +255,14 @@ class _Sum:
         self._enough(adverts)
         check_present(setting, adverts)
         check_signed(setting, adverts)
-        self._record.neighbours.update(graph_of(setting, adverts))
+        graph = graph_of(setting, adverts)
+        self._record.neighbours.update(graph)
         share = ShareSecrets(digest=digest, adverts=adverts)
         sealed = {
             site: reply.answer.sealed
             for site, reply in self._ask(dict.fromkeys(adverts, share)).items()
-            if isinstance(reply.answer, Shared)
+            # Without a letter for each neighbour, pads would not cancel and nobody could tell.
+            if isinstance(reply.answer, Shared) and set(reply.answer.sealed) == set(graph[site])
         }
         self._enough(sealed)
         posted: dict[str, Query] = {
@@ -280,7 +291,9 @@ class _Sum:
         }
         self._enough(openings)
         total = open_sum(setting, adverts, frozenset(sealed), masked, openings)
-        weight = sum(map(setting.weight, survivors)) if setting.mean else 1
+        # Under a promise about sites the divisor must not tell who is there.
+        counted = setting.sites if isinstance(self._privacy, SiteDP) else survivors
+        weight = sum(map(setting.weight, counted)) if setting.mean else 1
         answer = unpack(total, pattern, weight=weight, bits=setting.bits)
         if not self._query.accepts(answer):
             raise MessageError(
@@ -295,16 +308,36 @@ class _Sum:
             site=TOGETHER,
             round=setting.round,
             rows=rows,
-            charge=_together(charges) if charges else None,
+            charge=_together(charges, self._privacy) if charges else None,
             answer=answer,
         )
 
     def _ask(self, queries: Mapping[str, Query]) -> dict[str, Reply]:
         """Replies of the sites that are still there."""
         coordinator, setting = self._coordinator, self._setting
-        replies = coordinator.carry_steps(setting.run, setting.round, queries, self._on_reply)
+        signed: dict[int, Reply] = {}
+
+        def hear(reply: Reply) -> None:
+            # What was changed on its way must not reach the records of a run either.
+            step = queries.get(reply.site)
+            fits = step is not None and reply.round == setting.round
+            if reply.answer is not None and step is not None:
+                fits = fits and step.accepts(reply.answer)
+            if fits and step is not None and self._signed(reply, step):
+                signed[id(reply)] = reply
+            elif reply.refusal is None or reply.charge is not None:
+                return
+            if self._on_reply is not None:
+                self._on_reply(reply)
+
+        replies = coordinator.carry_steps(setting.run, setting.round, queries, hear)
         step = STEPS[_place(next(iter(queries.values())))]
-        there = {site: reply for site, reply in replies.items() if reply.answer is not None}
+        there = {
+            site: reply
+            for site, reply in replies.items()
+            if reply.answer is not None
+            and (signed.get(id(reply)) is reply or self._signed(reply, queries[site]))
+        }
         for site, reply in there.items():
             self._record.bytes.setdefault(site, {})[step] = reply.size
         self._record.lost.update(dict.fromkeys(sorted(queries.keys() - there.keys()), step))
@@ -317,17 +350,25 @@ class _Sum:
     def _masked(self, replies: Mapping[str, Reply]) -> tuple[dict[str, Any], Pattern]:
         answers = {s: r.answer for s, r in replies.items() if isinstance(r.answer, Masked)}
         self._enough(answers)
-        patterns = [answers[site].pattern for site in sorted(answers)]
-        lengths = {len(answer.values) for answer in answers.values()}
-        if any(pattern != patterns[0] for pattern in patterns) or len(lengths) > 1:
+        patterns = Counter(answers[site].pattern for site in sorted(answers))
+        usual, _ = patterns.most_common(1)[0]
+        odd = [site for site in sorted(answers) if answers[site].pattern != usual]
+        if odd:
             raise MessageError(
                 "Answers to one question must have one shape.",
-                f"different shapes of {type(self._query).__name__}",
-                "Check that all sites run the same version.",
+                f"another shape of {type(self._query).__name__} than most from "
+                + ", ".join(map(repr, odd)),
+                "Check that all sites run the same version; leave those out otherwise.",
+                site=odd[0] if len(odd) == 1 else None,
                 round=self._setting.round,
             )
         self._record.masked.update({s: a.values[:8].copy() for s, a in answers.items()})
-        return {s: a.values.view(np.uint64) for s, a in answers.items()}, patterns[0]
+        return {s: a.values.view(np.uint64) for s, a in answers.items()}, usual
+
+    def _signed(self, reply: Reply, step: Query) -> bool:
+        """Whether the reply is the site's own, whoever carried it."""
+        identity = self._setting.identity(reply.site)
+        return isinstance(step, SecureStep) and reply.is_signed_by(identity, step.about)
 
     def _enough(self, there: Mapping[str, object]) -> None:
         least = max(3, self._setting.threshold if self._setting.degree == 0 else 3)
@@ -341,8 +382,11 @@ class _Sum:
             )
 
 
-def _together(charges: Sequence[Event]) -> Event:
+def _together(charges: Sequence[Event], privacy: RecordDP | SiteDP | None) -> Event:
     """The noise of a sum: variances add. For reading figures; each site's ledger has its own."""
+    if isinstance(privacy, SiteDP):
+        # It is of the sum already.
+        return charges[0]
     noise = math.sqrt(sum(charge.noise_multiplier**2 for charge in charges))
     return Event(noise, charges[0].sampling_rate, charges[0].count)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import numpy as np
 
 from fedlab.coordinator import Coordinator
 from fedlab.core.blas import one_thread
+from fedlab.core.seeds import generator
 from fedlab.errors import PrivacyError, TrainingError
 from fedlab.evaluation import score_sites
-from fedlab.privacy import Event, RecordDP, SiteDP
-from fedlab.queries import Reply
-from fedlab.rounds import Round
-from fedlab.strategies import Averaging, Problem, Strategy
+from fedlab.privacy import Event, Noise, RecordDP, SiteDP, system_noise, teaching_noise
+from fedlab.queries import Answer, Reply
+from fedlab.rounds import TOGETHER, Round
+from fedlab.strategies import Averaging, Problem, State, Strategy
 
 __all__ = ["check_private", "check_rounds", "scored", "take_round"]
 
@@ -80,9 +81,16 @@ def take_round(
             round=number,
         )
     answers = {site: answer for site, answer in answers.items() if site not in excluded}
+    source = ""
     with one_thread():
-        state = strategy.combine(problem, here.state, answers)
-        norms = {site: strategy.direction(answer).norm() for site, answer in answers.items()}
+        if isinstance(privacy, SiteDP) and not coordinator.adds:
+            source = "seeded" if coordinator.simulated else "system"
+            state, norms = _hidden(strategy, problem, here, answers, privacy, source)
+            # Exact updates are the coordinator's to add up, and nobody's to look at.
+            answers = {}
+        else:
+            state = strategy.combine(problem, here.state, answers)
+            norms = {site: strategy.direction(answer).norm() for site, answer in answers.items()}
     if not np.isfinite(state.parameters.vector).all():
         raise TrainingError(
             "Parameters must stay finite.",
@@ -99,9 +107,27 @@ def take_round(
         excluded=excluded,
         charges=sent.charges,
         charged=charged(),
+        noise=source,
         strategy=strategy,
         before=here.after,
     )
+
+
+def _hidden(
+    strategy: Strategy,
+    problem: Problem,
+    here: Round,
+    answers: Mapping[str, Answer],
+    privacy: SiteDP,
+    source: str,
+) -> tuple[State, dict[str, float]]:
+    if not isinstance(strategy, Averaging):
+        raise TypeError("checked before the run")
+    noise: Noise = system_noise
+    if source == "seeded":
+        noise = teaching_noise(generator(problem.seed, here.number + 1, "noise of the mean"))
+    state, mean = strategy.combine_hidden(problem, here.state, answers, privacy, noise)
+    return state, {TOGETHER: mean.norm()}
 
 
 class _Sent:
@@ -138,14 +164,55 @@ def scored(coordinator: Coordinator, run: str, problem: Problem, done: Round) ->
     )
 
 
-def check_private(strategy: Strategy, privacy: RecordDP | SiteDP | None) -> None:
-    """Raise PrivacyError when `strategy` cannot keep a promise of `privacy`."""
-    if privacy is not None and not strategy.can_be_private:
+def check_private(
+    strategy: Strategy, privacy: RecordDP | SiteDP | None, *, secure: bool = False
+) -> None:
+    """Raise PrivacyError when `strategy` cannot keep a promise of `privacy`.
+
+    `secure` tells whether answers are added up on their way.
+    """
+    if privacy is None:
+        return
+    if not isinstance(privacy, RecordDP | SiteDP):
+        raise PrivacyError(
+            "privacy must be a promise.",
+            type(privacy).__name__,
+            "Pass e.g. fl.RecordDP(epsilon=2.0, delta=1e-5, rounds=30).",
+        )
+    if isinstance(privacy, SiteDP):
+        _check_by_site(strategy, privacy, secure=secure)
+    elif not strategy.can_be_private:
         raise PrivacyError(
             f"{type(strategy).__name__} has no bounded sensitivity, so no noise makes it private.",
             "RecordDP",
             "Use fl.FedAvg(), or leave privacy out.",
         )
+
+
+def _check_by_site(strategy: Strategy, privacy: SiteDP, *, secure: bool) -> None:
+    if not _takes_means(strategy):
+        raise PrivacyError(
+            "A promise about whole sites is kept by noise on the mean of their clipped updates.",
+            f"{type(strategy).__name__}, or its aggregator, which needs more than that mean",
+            "Use e.g. fl.FedAvg(), fl.FedProx() or fl.FedAdam() with its usual aggregator.",
+        )
+    if secure and privacy.adaptive is not None:
+        raise PrivacyError(
+            "A clipping norm that adapts needs the norm of each update, which a secure sum hides.",
+            "adaptive=fl.AdaptiveClipping(...) with a secure sum",
+            "Leave adaptive out, or pass aggregation='plain' where sites trust the coordinator.",
+        )
+
+
+def _takes_means(strategy: Strategy) -> bool:
+    """Whether the weighted mean of the updates is all that it takes from the sites."""
+    if not isinstance(strategy, Averaging) or not strategy.can_be_private:
+        return False
+    try:
+        own = type(strategy).aggregate is not Averaging.aggregate
+        return strategy.joins() == "mean" and not own
+    except TrainingError:
+        return False
 
 
 def check_rounds(privacy: RecordDP | SiteDP | None, asked: int, number: int) -> None:

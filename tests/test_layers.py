@@ -20,8 +20,8 @@ LAYERS = (
     "widgets",
     "attacks audit beside comparison contributions coordinator cox_inference datasets estimates"
     " evaluation export federation gap history inference mask_lesson partitioning"
-    " personal_evaluation pooled pooled_rows preprocessing replay rounds run_figure saves scan"
-    " secure_sum single_sites spend standing stepping survival training",
+    " personal_evaluation pooled pooled_rows preprocessing quality replay rounds run_figure saves"
+    " scan secure_sum single_sites spend standing stepping survival training",
     "engines",
     "strategies",
     "site",

@@ -14,15 +14,16 @@ import fedlab as fl
 ROOT = Path(__file__).parents[1] / "fedlab"
 # To change this list is to change what users have written down in their notebooks.
 NAMES = """
-    Actor Approval Authorization BernoulliNB CentredClipping Consent CoxRegression Ditto
-    ExportedModel FedAdagrad FedAdam FedAvg FedAvgM FedBoost FedCox FedForest FedNewton FedNova
-    FedProx FedSGD FedSums FedYogi Federation FineTuning Gap GaussianNB GeometricMedian
-    GradientBoostingClassifier GradientBoostingRegressor InProcess Inference KMeans Krum LabelSkew
-    LinearRegression LogisticRegression MaskLesson Mean Median MultiKrum NormClipping PCA
-    PoissonRegression Policy Preprocess QuantitySkew RandomForestClassifier RandomForestRegressor
-    RecordDP Ridge SCAFFOLD SVC ScanReport SecureSum Signed SigningKey Site SklearnModel TrimmedMean
-    attacks audit compare concordance core datasets displays engines errors export load mask_lesson
-    partition privacy queries resume scan scan_notebook scan_text site strategies widgets
+    Actor AdaptiveClipping Approval Authorization BernoulliNB CentredClipping Consent
+    CoxRegression Ditto ExportedModel FedAdagrad FedAdam FedAvg FedAvgM FedBoost FedCox
+    FedForest FedNewton FedNova FedProx FedSGD FedSums FedYogi Federation FineTuning Gap
+    GaussianNB GeometricMedian GradientBoostingClassifier GradientBoostingRegressor InProcess
+    Inference KMeans Krum LabelSkew LinearRegression LogisticRegression MaskLesson Mean Median
+    MultiKrum NormClipping PCA PoissonRegression Policy Preprocess Quality QuantitySkew
+    RandomForestClassifier RandomForestRegressor RecordDP Ridge SCAFFOLD SVC ScanReport
+    SecureSum Signed SigningKey Site SiteDP SklearnModel TrimmedMean attacks audit compare
+    concordance core datasets displays engines errors export load mask_lesson partition privacy
+    queries resume scan scan_notebook scan_text site strategies widgets
 """
 
 

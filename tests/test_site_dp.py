@@ -34,7 +34,7 @@ from fedlab.privacy.site_level import (
     sensitivity_of_mean,
     site_event,
 )
-from tests.builders import DELTA, Recorder, ask, deal, fit, numeric
+from tests.builders import DELTA, Recorder, ask, deal, histogram, numeric
 
 PROMISE = SiteDP(epsilon=8.0, delta=1e-3, rounds=10, clipping_norm=0.5)
 WILD = st.floats(-1e300, 1e300)
@@ -258,7 +258,7 @@ def test_a_promise_about_sites_is_never_taken_for_one_about_records() -> None:
         calibrate(RecordDP(epsilon=1.0, delta=1e-5), Releases(1), unit="site")
     site = deal(numeric(40), [40])[0]
     promise: Any = PROMISE
-    reply = ask(site, fit(site), privacy=promise)
+    reply = ask(site, histogram(site), privacy=promise)
     assert reply.answer is None
     assert reply.refusal is not None
     assert len(site.ledger.frame) == 0

@@ -138,6 +138,7 @@ def export_training(
         rounds=state.round,
         seed=problem.seed,
         privacy=privacy,
+        secure=coordinator.adds,
         evaluation=evaluation,
         not_evaluated=not_evaluated,
         spend=spend_of(_statements(coordinator, problem)),
@@ -163,7 +164,11 @@ def _trees(problem: Problem, state: State) -> bytes:
 
 
 def _evaluation(
-    coordinator: Coordinator, run: str, problem: Problem, privacy: RecordDP | SiteDP | None, state: State
+    coordinator: Coordinator,
+    run: str,
+    problem: Problem,
+    privacy: RecordDP | SiteDP | None,
+    state: State,
 ) -> tuple[Evaluation | None, str]:
     if problem.private or privacy is not None:
         return None, (

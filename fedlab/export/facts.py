@@ -44,6 +44,8 @@ class CardFacts:
     rounds, seed : int
     privacy : RecordDP, SiteDP or None
         The promise the run was trained under.
+    secure : bool
+        Whether sites' answers were added under masks.
     evaluation : Evaluation or None
     not_evaluated : str
         Why there is none, as a sentence.
@@ -58,6 +60,7 @@ class CardFacts:
     rounds: int
     seed: int
     privacy: RecordDP | SiteDP | None = None
+    secure: bool = False
     evaluation: Evaluation | None = None
     not_evaluated: str = "No evaluation was given."
     spend: PrivacySpend | None = None

@@ -37,7 +37,7 @@ class Plan:
     Attributes
     ----------
     promise : RecordDP or SiteDP
-        Pass it to ``fed.train(..., privacy=plan.promise)`` where its unit is a record.
+        Pass it to ``fed.train(..., privacy=plan.promise)``.
     frame : DataFrame
         One row a round, of at most ten: ``epsilon`` so far by privacy loss
         distributions, ``epsilon_bound`` by Rényi divergences (the largest over the sites; before

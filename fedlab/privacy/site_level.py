@@ -28,6 +28,7 @@ __all__ = [
     "SiteRound",
     "clip_update",
     "for_records",
+    "for_site",
     "private_round",
     "sensitivity_of_mean",
     "site_event",
@@ -94,6 +95,14 @@ class SiteDP(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     Sites are all asked in every round. A share of sites that is drawn without replacement is no
     Poisson sample, so it claims no amplification.
+
+    With ``aggregation="secure"`` each site adds a share of the noise before it masks its update, so
+    that nobody ever holds the sum without it. A site of the run can take its own share off again,
+    and is left with the noise of the others. With ``aggregation="plain"`` sites send updates as
+    they are to a coordinator that they trust to add the noise; sites that answer only with noise
+    refuse that.
+
+    A site's own ledger is one of records, and is charged for what a record could change.
 
     Parameters
     ----------
@@ -208,6 +217,17 @@ def for_records(event: Event) -> Event:
     2.0
     """
     return msgspec.structs.replace(event, noise_multiplier=event.noise_multiplier / 2)
+
+
+def for_site(event: Event) -> Event:
+    """The site-level release that a ledger of records was charged for: undoes `for_records`.
+
+    Examples
+    --------
+    >>> for_site(for_records(Event(4.0))).noise_multiplier
+    4.0
+    """
+    return msgspec.structs.replace(event, noise_multiplier=2 * event.noise_multiplier)
 
 
 def private_round(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 
 from fedlab.core.wire import encode, encoded_size
@@ -90,6 +92,11 @@ def _signed_text(request: Request) -> bytes:
     return labelled("fedlab request 1", encode(request))
 
 
+def _reply_text(reply: Reply, about: bytes) -> bytes:
+    blank = encode(msgspec.structs.replace(reply, signature=b""))
+    return labelled("fedlab reply 1", about, hashlib.sha256(blank).digest())
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """A typed no: a code of `REFUSALS`, and rule, what came and remedy in words."""
 
@@ -109,6 +116,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
         withdrawn since.
     charge : Event or None
         What the site's ledger was charged; None where no noise was asked for.
+    signature : bytes
+        Of the site over all of the above and what it is about, in a secure sum; or empty.
     """
 
     site: str
@@ -117,6 +126,16 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     charge: Event | None = None
     answer: Answer | None = None
     refusal: Refusal | None = None
+    signature: bytes = b""
+
+    def signed(self, identity: Identity, about: bytes) -> Reply:
+        """The reply as a site sends it in a secure sum; `about` names the sum and the step."""
+        signature = identity.sign(_reply_text(self, about))
+        return msgspec.structs.replace(self, signature=signature)
+
+    def is_signed_by(self, public: bytes, about: bytes) -> bool:
+        """Whether the holder of the key signed every part of it, about this."""
+        return signed_by(public, self.signature, _reply_text(self, about))
 
     @property
     def size(self) -> int:

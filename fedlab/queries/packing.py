@@ -46,6 +46,15 @@ class Pattern(msgspec.Struct, frozen=True):
     kind: str
     leaves: tuple[Leaf, ...]
 
+    @property
+    def size(self) -> int | None:
+        """How many values there are; None where it is no pattern of an answer."""
+        if any(
+            not 1 <= len(leaf.path) <= 2 or min(leaf.shape, default=0) < 0 for leaf in self.leaves
+        ):
+            return None
+        return sum(math.prod(leaf.shape) for leaf in self.leaves)
+
 
 def pack(answer: Answer, *, weight: int, bits: int, n_sites: int) -> tuple[Ring, Pattern]:
     """All numbers of an answer, each times `weight`, shape ``(n_values,)``; and what it looks like.
@@ -101,13 +110,24 @@ def unpack(total: Ring, pattern: Pattern, *, weight: int, bits: int) -> Answer:
     SecureSumError
         When pattern and values do not fit each other.
     """
-    sizes = [math.prod(leaf.shape) for leaf in pattern.leaves]
-    if sum(sizes) != len(total) or min([*sizes, 0]) < 0:
+    if pattern.size != len(total):
         raise SecureSumError(
             "A sum must have as many values as its answer.",
-            f"{len(total)} instead of {sum(sizes)}",
+            f"{len(total)} instead of {pattern.size}",
             "Check that all sites run the same version.",
         )
+    try:
+        return _filled(total, pattern, weight, bits)
+    except (TypeError, ValueError, AttributeError, LookupError):
+        raise SecureSumError(
+            "A sum must look like an answer.",
+            "kinds, names or shapes of none",
+            "Check that all sites run the same version.",
+        ) from None
+
+
+def _filled(total: Ring, pattern: Pattern, weight: int, bits: int) -> Answer:
+    sizes = [math.prod(leaf.shape) for leaf in pattern.leaves]
     found: dict[str, Any] = {}
     for leaf, piece in zip(pattern.leaves, np.split(total, np.cumsum(sizes)[:-1]), strict=True):
         values = piece.view(np.int64) if leaf.whole else read_sum(piece, bits) / weight

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
 
+from fedlab.core.wire import encode
 from fedlab.privacy import RecordDP, Releases, SiteDP
 from fedlab.privacy.secure.member import Opening
 from fedlab.privacy.secure.setting import Advert, Setting
+from fedlab.privacy.secure.shamir import SHARE_BYTES
+from fedlab.queries.audit_head import labelled
 from fedlab.queries.packing import Pattern
 from fedlab.queries.query import Answer, Context, Query, Rows
 
@@ -25,7 +29,17 @@ __all__ = [
     "SecureStep",
     "ShareSecrets",
     "Shared",
+    "digest_of_promise",
 ]
+
+
+# Two shares with their names, sealed: whatever is longer holds something else.
+MOST_SEALED = 256
+
+
+def digest_of_promise(privacy: RecordDP | SiteDP | None) -> bytes:
+    """What a `Setting` holds of the promise, so that all sites know it to be one."""
+    return b"" if privacy is None else hashlib.sha256(encode(privacy)).digest()
 
 
 class SecureStep(Query):
@@ -43,6 +57,11 @@ class SecureStep(Query):
     reads_rows: ClassVar[bool] = False
 
     digest: bytes
+
+    @property
+    def about(self) -> bytes:
+        """What a reply to it is signed as being about."""
+        return labelled(type(self).__name__, self.digest)
 
     def compute(self, rows: Rows, context: Context) -> Answer:
         """Never asked: the site answers it."""
@@ -68,7 +87,7 @@ class Advertise(SecureStep, msgspec.Struct, frozen=True, tag=True, kw_only=True)
     query : Query
         Whose answers will be added.
     privacy : RecordDP, SiteDP or None
-        The promise they must keep.
+        The promise they must keep, or, about sites, their sum.
     """
 
     digest: bytes
@@ -98,8 +117,12 @@ class ShareSecrets(SecureStep, msgspec.Struct, frozen=True, tag=True, kw_only=Tr
     adverts: dict[str, Advert]
 
     def accepts(self, answer: Answer) -> bool:
-        """Sealed for sites that are there."""
-        return isinstance(answer, Shared) and set(answer.sealed) <= set(self.adverts)
+        """Sealed for sites that are there, and no longer than shares are."""
+        return (
+            isinstance(answer, Shared)
+            and set(answer.sealed) <= set(self.adverts)
+            and all(len(letter) <= MOST_SEALED for letter in answer.sealed.values())
+        )
 
 
 class Masked(Answer, msgspec.Struct, frozen=True, eq=False, tag=True):
@@ -124,11 +147,12 @@ class Mask(SecureStep, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     sealed: dict[str, bytes]
 
     def accepts(self, answer: Answer) -> bool:
-        """Whole numbers; whether they fit the query shows when they are opened."""
+        """Whole numbers, as many as it says; if they fit the query shows when they are opened."""
         return (
             isinstance(answer, Masked)
             and answer.values.dtype == np.int64
             and answer.values.ndim == 1
+            and answer.pattern.size == len(answer.values)
         )
 
 
@@ -162,5 +186,8 @@ class Open(SecureStep, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     confirmations: dict[str, bytes]
 
     def accepts(self, answer: Answer) -> bool:
-        """Shares."""
-        return isinstance(answer, Opened)
+        """Shares, of their length."""
+        if not isinstance(answer, Opened):
+            return False
+        shares = [*answer.opening.pads.values(), *answer.opening.own.values()]
+        return all(len(share) == SHARE_BYTES for share in shares)

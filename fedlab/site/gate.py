@@ -7,10 +7,11 @@ import msgspec
 from fedlab.core.schema import Schema
 from fedlab.core.space import Space
 from fedlab.errors import PrivacyError, RefusedError
-from fedlab.privacy import Event, calibrate
+from fedlab.privacy import Event, SiteDP, calibrate
 from fedlab.queries import Describe, Query, ReadAuditHead, ReadLedger, Request
 from fedlab.site.patients import Cohort
 from fedlab.site.policy import Policy
+from fedlab.site.site_level import event_of_update
 from fedlab.site.store import Store
 
 __all__ = [
@@ -215,6 +216,13 @@ def check_reveal(request: Request, policy: Policy, *, hidden: bool) -> None:
             "Pass aggregation='secure' to fed.train.",
             code="reveal",
         )
+    if not (hidden or policy.allows_exact) and isinstance(request.privacy, SiteDP):
+        raise RefusedError(
+            "The site answers only with noise, and trusts no coordinator to add it.",
+            f"{type(request.query).__name__} under SiteDP without a secure sum",
+            "Pass aggregation='secure' to fed.train, so that the site adds noise itself.",
+            code="reveal",
+        )
 
 
 def check_cohort(request: Request, cohort: Cohort, policy: Policy, *, whose: str) -> None:
@@ -260,15 +268,17 @@ def check_single_rows(query: Query, policy: Policy) -> None:
         )
 
 
-def charge_of(request: Request, rows: int, policy: Policy) -> Event | None:
+def charge_of(request: Request, rows: int, policy: Policy, *, hidden: bool = False) -> Event | None:
     """What an answer from `rows` costs; None for one without noise.
+
+    `hidden` tells whether it leaves within a secure sum.
 
     Raises
     ------
     RefusedError
         When no noise keeps the promise, or the policy allows no answer without noise.
     """
-    event = None if request.privacy is None else _event(request, rows)
+    event = None if request.privacy is None else _event(request, rows, hidden=hidden)
     if event is None and not policy.allows_exact:
         raise RefusedError(
             "The site answers only with noise.",
@@ -279,7 +289,12 @@ def charge_of(request: Request, rows: int, policy: Policy) -> Event | None:
     return event
 
 
-def _event(request: Request, rows: int) -> Event:
+def _event(request: Request, rows: int, *, hidden: bool) -> Event:
+    if isinstance(request.privacy, SiteDP):
+        try:
+            return event_of_update(request.query, request.privacy, hidden=hidden)
+        except PrivacyError as error:
+            raise RefusedError(error.rule, error.came, error.remedy, code="budget") from None
     releases = request.query.releases(rows)
     if releases is None or request.privacy is None:
         raise RefusedError(

@@ -70,6 +70,7 @@ CREATE TABLE IF NOT EXISTS heads (
     hash BLOB NOT NULL, identity BLOB NOT NULL, signature BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS counters (actor TEXT PRIMARY KEY, number INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS sums_by_question ON sums (question);
 CREATE TRIGGER IF NOT EXISTS counters_only_rise BEFORE UPDATE ON counters
 WHEN NEW.number <= OLD.number
 BEGIN SELECT RAISE(ABORT, 'numbers of requests only rise'); END;

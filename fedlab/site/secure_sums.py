@@ -5,18 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
+from fedlab.core.seeds import generator
 from fedlab.core.wire import encode
-from fedlab.errors import RefusedError, SecureSumError
+from fedlab.errors import PrivacyError, RefusedError, SecureSumError
+from fedlab.privacy import Releases, SiteDP, calibrate
+from fedlab.privacy.secure.differencing import tells_few
+from fedlab.privacy.secure.distributed_noise import (
+    WholeNoise,
+    noisy_share,
+    system_whole_noise,
+    teaching_whole_noise,
+)
 from fedlab.privacy.secure.member import Member
+from fedlab.privacy.secure.pads import Ring
 from fedlab.privacy.secure.setting import LEAST_SITES, Setting
 from fedlab.privacy.secure.signatures import Identity
 from fedlab.queries import Answer, Request
-from fedlab.queries.packing import pack
+from fedlab.queries.packing import Pattern, pack
 from fedlab.queries.secure_sum import (
     Advertise,
     Advertised,
@@ -29,6 +40,7 @@ from fedlab.queries.secure_sum import (
     SecureStep,
     Shared,
     ShareSecrets,
+    digest_of_promise,
 )
 from fedlab.site.policy import Policy
 from fedlab.site.store import Store
@@ -54,9 +66,14 @@ class SecureSums:
     store : Store
         Remembers peers' identities, and under which lists of survivors sums were opened.
     policy : Policy
+    simulated : bool
+        Whether noise is repeated from the federation's seed.
     """
 
-    def __init__(self, site: str, identity: Identity, store: Store, policy: Policy) -> None:
+    def __init__(
+        self, site: str, identity: Identity, store: Store, policy: Policy, *, simulated: bool
+    ) -> None:
+        self._simulated = simulated
         self._site, self.identity, self._store, self._policy = site, identity, store, policy
         self._open: OrderedDict[bytes, _Sum] = OrderedDict()
 
@@ -73,15 +90,11 @@ class SecureSums:
             return msgspec.structs.replace(
                 request, query=step.query, privacy=step.privacy, rehearsal=True
             )
-        if isinstance(step, SecureStep) and step.digest not in self._open:
-            raise RefusedError(
-                "A step must belong to a secure sum that was begun here and not ended.",
-                f"{type(step).__name__} of another",
-                "Start the sum again.",
-                code="secure",
-            )
-        if isinstance(step, Mask):
-            member, asked = self._open[step.digest]
+        begun = self._open.get(step.digest) if isinstance(step, SecureStep) else None
+        if isinstance(step, SecureStep) and begun is None:
+            raise _no_such_sum(step)
+        if isinstance(step, Mask) and begun is not None:
+            member, asked = begun
             # Once it is masked it is paid for: no second request may have it paid for again.
             return asked if member.awaits == "mask" else None
         return None
@@ -105,19 +118,24 @@ class SecureSums:
         if isinstance(step, Advertise):
             return self._begin(request, step)
         assert isinstance(step, SecureStep)  # noqa: S101
-        member = self._open[step.digest].member
+        begun = self._open.get(step.digest)
+        if begun is None:
+            raise _no_such_sum(step)
+        member = begun.member
         try:
             if isinstance(step, ShareSecrets):
                 return Shared(member.share(step.adverts))
             if isinstance(step, Mask) and answer is not None:
-                return self._mask(member, step, answer)
+                return self._mask(begun, step, answer)
             if isinstance(step, Confirm):
                 return Confirmed(self._confirm(member, step))
             if isinstance(step, Open):
                 opened = Opened(member.open(step.confirmations))
-                del self._open[step.digest]
+                self._pin(member.setting, step.confirmations)
+                self._open.pop(step.digest, None)
                 return opened
-        except SecureSumError:
+        except Exception:
+            # Whatever went wrong: the sum is over here, and what the site hid stays hidden.
             self._open.pop(step.digest, None)
             raise
         raise TypeError(f"{type(step).__name__} is no step of a secure sum")
@@ -126,9 +144,12 @@ class SecureSums:
         setting = step.setting
         question = hashlib.sha256(encode(step.query)).digest()
         named = (setting.run, setting.round) == (request.run, request.round)
-        if setting.digest != step.digest or setting.question != question or not named:
+        promised = setting.promise == digest_of_promise(step.privacy)
+        named = named and setting.seed == request.seed
+        same = setting.question == question and promised and named
+        if setting.digest != step.digest or not same:
             raise SecureSumError(
-                "A secure sum must be of the question, run and round that are asked.",
+                "A secure sum is of the question, promise, seed, run and round that are asked.",
                 "a digest of others",
                 "Start the sum again.",
             )
@@ -139,15 +160,17 @@ class SecureSums:
                 f"{len(setting.sites)}",
                 "Ask more sites.",
             )
-        self._pin(setting)
+        self._check_known(setting)
         member = Member(setting, self._site, self.identity)
+        self._once(setting)
         inner = msgspec.structs.replace(request, query=step.query, privacy=step.privacy)
         self._open[step.digest] = _Sum(member, inner)
         while len(self._open) > MOST_AT_ONCE:
             self._open.popitem(last=False)
         return Advertised(member.advertise())
 
-    def _mask(self, member: Member, step: Mask, answer: Answer) -> Answer:
+    def _mask(self, begun: _Sum, step: Mask, answer: Answer) -> Answer:
+        member, privacy = begun.member, begun.request.privacy
         setting = member.setting
         values, pattern = pack(
             answer,
@@ -155,7 +178,48 @@ class SecureSums:
             bits=setting.bits,
             n_sites=len(setting.sites),
         )
+        if isinstance(privacy, SiteDP):
+            values = self._with_noise(values, pattern, setting, begun.request, privacy)
         return Masked(member.mask(values, step.sealed).view(np.int64), pattern)
+
+    def _with_noise(
+        self, values: Ring, pattern: Pattern, setting: Setting, request: Request, privacy: SiteDP
+    ) -> Ring:
+        """Values with the site's share of the noise that the sum must have."""
+        if any(leaf.whole for leaf in pattern.leaves):
+            raise SecureSumError(
+                "Noise that sites share is scaled for fractional numbers of one step.",
+                f"whole numbers in {pattern.kind}",
+                "Use a strategy that averages updates, such as fl.FedAvg().",
+            )
+        try:
+            z = calibrate(privacy, Releases(1), unit="site", mechanism="concentrated")
+            hidden, event = noisy_share(
+                values,
+                self._noise(request),
+                noise_multiplier=z,
+                sensitivity=privacy.clipping_norm,
+                weight=max(setting.weights),
+                bits=setting.bits,
+                least=setting.noisy,
+                n_sites=len(setting.sites),
+            )
+        except PrivacyError as error:
+            raise SecureSumError(error.rule, error.came, error.remedy) from None
+        # The ledger was charged for z, up to what a float of it may be off.
+        if event.noise_multiplier < z * (1 - 1e-9):
+            raise SecureSumError(
+                "The noise of a sum must be what the ledger was charged for.",
+                f"a noise multiplier of {event.noise_multiplier:.6g} instead of {z:.6g}",
+                "Use more digits, e.g. fl.SecureSum(bits=40).",
+            )
+        return hidden
+
+    def _noise(self, request: Request) -> WholeNoise:
+        if not self._simulated:
+            return system_whole_noise
+        use = f"share of the noise of {type(request.query).__name__}"
+        return teaching_whole_noise(generator(request.seed, request.round, self._site, use))
 
     def _confirm(self, member: Member, step: Confirm) -> bytes:
         signature = member.confirm(step.survivors)
@@ -167,36 +231,83 @@ class SecureSums:
                 "Ask again when more sites are there; nothing was opened.",
             )
         question = member.setting.question.hex()
+        others = []
         with self._store.transaction() as connection:
             for (listed,) in connection.execute(
                 "SELECT survivors FROM sums WHERE question = ?", (question,)
             ).fetchall():
-                if 0 < len(here ^ set(json.loads(listed))) < LEAST_SITES:
-                    raise SecureSumError(
-                        "Two sums of one question must not differ by fewer than "
-                        f"{LEAST_SITES} sites, whose own answer their difference would tell.",
-                        "a list of survivors close to one that was confirmed",
-                        "Take another step of the run, with other parameters.",
-                    )
+                weights = json.loads(listed)
+                others.append(weights if isinstance(weights, dict) else dict.fromkeys(weights, 1))
+            mine = {site: member.setting.weight(site) for site in sorted(here)}
+            distinct = [each for each in others if each != mine]
+            if distinct and tells_few([*distinct, mine]):
+                raise SecureSumError(
+                    "Sums of one question must not differ by fewer than "
+                    f"{LEAST_SITES} sites, whose own answer their difference would tell.",
+                    "survivors, or weights, too close to those that were confirmed",
+                    "Take another step of the run, with other parameters.",
+                )
             connection.execute(
                 "INSERT INTO sums (run, round, question, survivors) VALUES (?, ?, ?, ?)",
-                (member.setting.run, member.setting.round, question, json.dumps(sorted(here))),
+                (member.setting.run, member.setting.round, question, json.dumps(mine)),
             )
         return signature
 
-    def _pin(self, setting: Setting) -> None:
-        """Remember who each peer is on first sight, and know them from then on."""
+    def _once(self, setting: Setting) -> None:
+        """Write down that the sum was begun, so that it is not begun again, after a restart either.
+
+        A site that began twice would sign twice, and others could be told either of its keys.
+        """
+        digest = setting.digest.hex()
         with self._store.transaction() as connection:
-            known = dict(connection.execute("SELECT site, identity FROM peers").fetchall())
-            for site, identity in zip(setting.sites, setting.identities, strict=True):
-                expected = self._policy.peers.get(site) or known.get(site)
-                if expected is None:
-                    connection.execute(
-                        "INSERT INTO peers (site, identity) VALUES (?, ?)", (site, identity.hex())
-                    )
-                elif expected != identity.hex():
-                    raise SecureSumError(
-                        "A peer must have the identity it is known by.",
-                        f"another one of {site!r}",
-                        "Find out why; its data owner can tell the right one.",
-                    )
+            if connection.execute("SELECT 1 FROM sums WHERE question = ?", (digest,)).fetchone():
+                raise SecureSumError(
+                    "A site takes part in a secure sum once.",
+                    "one that was begun here before",
+                    "Start the sum again, which gives it another number.",
+                )
+            # With its own digest for a question, and nobody who survived: begun, not confirmed.
+            connection.execute(
+                "INSERT INTO sums (run, round, question, survivors) VALUES (?, ?, ?, '{}')",
+                (setting.run, setting.round, digest),
+            )
+
+    def _check_known(self, setting: Setting) -> None:
+        """Raise SecureSumError for a peer with another identity, or one the policy does not name."""
+        named = self._policy.peers
+        known = dict(self._store.read("SELECT site, identity FROM peers"))
+        for site, identity in zip(setting.sites, setting.identities, strict=False):
+            expected = named.get(site) or known.get(site)
+            if expected is not None and expected != identity.hex():
+                raise SecureSumError(
+                    "A peer must have the identity it is known by.",
+                    f"another one of {site!r}",
+                    "Find out why; its data owner can tell the right one.",
+                )
+        # Whoever may invent sites holds as many shares as it likes.
+        strangers = set(setting.sites) - set(named) - {self._site} if named else ()
+        if strangers:
+            raise SecureSumError(
+                "Where a policy names peers, a secure sum is among those only.",
+                f"{len(strangers)} others",
+                "Have their identities put into the policy, or leave them out.",
+            )
+
+    def _pin(self, setting: Setting, confirmed: Iterable[str]) -> None:
+        """Remember who each peer is that signed as such, and know it from then on."""
+        with self._store.transaction() as connection:
+            known = {site for (site,) in connection.execute("SELECT site FROM peers")}
+            for site in sorted(set(confirmed) & set(setting.sites) - known):
+                connection.execute(
+                    "INSERT INTO peers (site, identity) VALUES (?, ?)",
+                    (site, setting.identity(site).hex()),
+                )
+
+
+def _no_such_sum(step: SecureStep) -> RefusedError:
+    return RefusedError(
+        "A step must belong to a secure sum that was begun here and not ended.",
+        f"{type(step).__name__} of another",
+        "Start the sum again.",
+        code="secure",
+    )

@@ -11,7 +11,7 @@ from fedlab.core.blas import one_thread
 from fedlab.core.schema import Schema
 from fedlab.core.turns import aside
 from fedlab.errors import DataError, RefusedError, SecureSumError
-from fedlab.privacy import Event, system_noise, teaching_noise
+from fedlab.privacy import Event, SiteDP, system_noise, teaching_noise
 from fedlab.queries import (
     Answer,
     Context,
@@ -51,6 +51,7 @@ from fedlab.site.policy import Policy
 from fedlab.site.processing import ProcessingRecord, processing_record
 from fedlab.site.readers import read_table
 from fedlab.site.secure_sums import SecureSums
+from fedlab.site.site_level import bounded
 from fedlab.site.store import Store
 
 __all__ = ["Site"]
@@ -167,7 +168,9 @@ class Site:
         self._schema, self._rows = holding.schema, holding.rows
         self._card = {split: len(rows) for split, rows in holding.rows.items()}
         self._store = Store(None if home is None else Path(home), name)
-        self._sums = SecureSums(name, self._store.identity, self._store, self.policy)
+        self._sums = SecureSums(
+            name, self._store.identity, self._store, self.policy, simulated=self.simulated
+        )
         self._approvals = Approvals(name, self._store)
         self._patients: Patients | None = None
         if holding.patients is not None:
@@ -370,7 +373,7 @@ class Site:
             refusal = Refusal(error.code, error.rule, error.came, error.remedy)
         finally:
             self.audit.record(request, outcome, actor)
-        return Reply(
+        reply = Reply(
             site=self.name,
             round=request.round,
             rows=rows,
@@ -378,6 +381,7 @@ class Site:
             answer=answer,
             refusal=refusal,
         )
+        return reply if step is None else reply.signed(self._store.identity, step.about)
 
     def _allow(self, request: Request) -> Cohort | None:
         """The rows that may be used for the request; None where it reads none."""
@@ -400,7 +404,9 @@ class Site:
             return None
         whose = "rows" if self._patients is None else "patients"
         check_cohort(request, cohort, self.policy, whose=whose)
-        event = charge_of(request, cohort.rows, self.policy)
+        event = charge_of(request, cohort.rows, self.policy, hidden=hidden)
+        trusts = isinstance(privacy, SiteDP) and not hidden
+        source = "coordinator" if trusts else "seeded" if self.simulated else "system"
         if event is None:
             check_single_rows(query, self.policy)
         if not request.rehearsal:
@@ -413,7 +419,7 @@ class Site:
                 purpose=query.purpose,
                 event=event,
                 rounds=None if privacy is None else privacy.rounds,
-                noise="none" if event is None else "seeded" if self.simulated else "system",
+                noise="none" if event is None else source,
             ),
             self.policy,
             rehearsal=request.rehearsal,
@@ -456,10 +462,11 @@ class Site:
         if isinstance(request.query, ReadAuditHead):
             return self.audit.head_at(request.query.at)
         context = Context((request.seed, request.round, self.name))
-        if event is not None:
+        privacy = request.privacy
+        if event is not None and not isinstance(privacy, SiteDP):
             use = f"noise of {type(request.query).__name__}"
             seeded = teaching_noise(context.random(use))
-            context.privacy = request.privacy
+            context.privacy = privacy
             context.noise_multiplier = event.noise_multiplier
             context.noise = seeded if self.simulated else system_noise
             context.secret = not self.simulated
@@ -470,7 +477,7 @@ class Site:
         with one_thread(), aside():
             answer = request.query.compute(rows, context)
         context.close()
-        return answer
+        return bounded(answer, privacy) if isinstance(privacy, SiteDP) else answer
 
     def _describe(self) -> Description:
         return Description(

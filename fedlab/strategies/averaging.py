@@ -11,6 +11,8 @@ import msgspec
 from fedlab.core.parameters import Parameters
 from fedlab.core.seeds import generator
 from fedlab.errors import TrainingError
+from fedlab.privacy import Noise, Releases, SiteDP, calibrate
+from fedlab.privacy.site_level import private_round
 from fedlab.queries import Answer, Query, Update
 from fedlab.strategies.aggregators import Aggregator, Mean
 from fedlab.strategies.checks import positive
@@ -85,6 +87,42 @@ class Averaging(Strategy, msgspec.Struct, frozen=True, kw_only=True):
     def combine(self, problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:
         """Move by the aggregate of the sites' updates."""
         return self.move(problem, state, self.aggregate(problem, state, self.usable(answers)))
+
+    def combine_hidden(
+        self,
+        problem: Problem,
+        state: State,
+        answers: Mapping[str, Answer],
+        promise: SiteDP,
+        noise: Noise,
+    ) -> tuple[State, Parameters]:
+        """Move by the noisy mean of clipped updates, as a coordinator that sites trust does.
+
+        The divisor is the weight of all sites that were drawn, whoever answered.
+
+        Returns
+        -------
+        State
+        Parameters
+            The noisy mean: all that may be shown of the round.
+
+        Raises
+        ------
+        PrivacyError
+            When an update is not finite, or none came.
+        """
+        adapts = promise.adaptive is not None
+        done = private_round(
+            self.usable(answers),
+            self.weights(problem, dict.fromkeys(self.drawn(problem, state))),
+            promise,
+            noise,
+            noise_multiplier=calibrate(promise, Releases(1), unit="site"),
+            clipping_norm=state.clipping_norm if adapts else None,
+        )
+        moved = self.move(problem, state, done.mean)
+        norm = done.clipping_norm if adapts else None
+        return msgspec.structs.replace(moved, clipping_norm=norm), done.mean
 
     def usable(self, answers: Mapping[str, Answer]) -> dict[str, Parameters]:
         """The updates that are not garbage, in the order of the sites' names."""

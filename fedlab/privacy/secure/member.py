@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from fedlab.core.wire import decode, encode
-from fedlab.errors import SecureSumError
+from fedlab.errors import MessageError, SecureSumError
 from fedlab.privacy.secure import shamir
 from fedlab.privacy.secure.agreement import KeyPair, derive
 from fedlab.privacy.secure.envelope import open_sealed, seal
@@ -95,6 +96,8 @@ class Member:
         self._identity = identity
         self._secrets = _Secrets(KeyPair.of(entropy(32)), KeyPair.of(entropy(32)), entropy(32))
         self._next = 0
+        # Requests may come in several threads, and a step is taken by one of them.
+        self._turn = threading.Lock()
         self._adverts: dict[str, Advert] = {}
         self._graph: dict[str, tuple[str, ...]] = {}
         self._near: tuple[str, ...] = ()
@@ -179,12 +182,7 @@ class Member:
                     "Ask again when more sites are there.",
                 )
             for site in sorted(sealed):
-                text = open_sealed(
-                    self._seal_key(site, self.name, site),
-                    self.setting.use("shares", site, self.name),
-                    sealed[site],
-                )
-                self._held[site] = decode(text, Shares)
+                self._held[site] = self._opened(site, sealed[site])
             hidden = values
             add_pad(hidden, own_pad(self.setting, self._secrets.own))
             for site in sorted(sealed):
@@ -206,6 +204,8 @@ class Member:
             mine = [site for site in survivors if site in self._held]
             enough = len(survivors) >= LEAST_SITES and len(mine) >= self.setting.threshold
             tied = known and connected(survivors, self._graph)
+            if listed and known:
+                self.setting.check_shares(survivors)
             if not (listed and enough and tied):
                 raise SecureSumError(
                     f"A sum is opened over at least {LEAST_SITES} sites that masks tie together, "
@@ -239,6 +239,25 @@ class Member:
                 own={site: s.own for site, s in self._held.items() if site in there},
             )
 
+    def _opened(self, sender: str, letter: bytes) -> Shares:
+        """What `sender` sealed for this site."""
+        label = self.setting.use("shares", sender, self.name)
+        key = self._seal_key(sender, self.name, sender)
+        try:
+            shares = decode(open_sealed(key, label, letter), Shares)
+            if {len(shares.pad), len(shares.own)} == {shamir.SHARE_BYTES}:
+                return shares
+            came = "shares of a wrong length"
+        except SecureSumError as error:
+            came = error.came
+        except MessageError:
+            came = "something else than shares"
+        raise SecureSumError(
+            "Sealed shares must arrive as they were sent.",
+            f"from {sender!r} {came}",
+            "Leave it out and start the sum again; nothing was opened.",
+        )
+
     def _seal_key(self, sender: str, receiver: str, other: str) -> bytes:
         use = self.setting.use("seal", sender, receiver)
         return self._secrets.seal.agree(self._adverts[other].seal, use)
@@ -246,7 +265,8 @@ class Member:
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:
         # Until it is done well, no step comes next.
-        here, self._next = self._next, len(STEPS)
+        with self._turn:
+            here, self._next = self._next, len(STEPS)
         if here >= len(STEPS) or STEPS[here] != name:
             raise SecureSumError(
                 "The steps of a secure sum are taken once each, in order.",

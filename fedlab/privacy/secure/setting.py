@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import msgspec
@@ -11,10 +12,13 @@ from fedlab.core.wire import encode
 from fedlab.errors import SecureSumError
 from fedlab.privacy.secure.topology import neighbours
 
-__all__ = ["LEAST_SITES", "Advert", "Setting", "floor", "graph_of"]
+__all__ = ["LEAST_SITES", "Advert", "Setting", "floor", "graph_of", "lopsided"]
 
 LEAST_SITES = 3
 MOST_BITS = 52
+PROTOCOL = "fedlab secure sum 1"
+# Of a weighted sum: what one site counts for beyond that is its own answer, but for a little.
+MOST_SHARE = 0.9
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -46,9 +50,14 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Binary digits after the point.
     collusion : bool
         Whether the threshold must hold against a coordinator that works with some sites.
+    promise : bytes
+        SHA-256 of the encoded privacy promise, empty without one: noise of which each site adds a
+        share is enough only if all add it for the same promise.
+    seed : int
+        From which sites derive the randomness of their answers.
     """
 
-    protocol: str = "fedlab secure sum 1"
+    protocol: str = PROTOCOL
     run: str
     round: int
     attempt: int
@@ -61,6 +70,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     degree: int = 0
     bits: int = 32
     collusion: bool = False
+    promise: bytes = b""
+    seed: int = 0
 
     @cached_property
     def digest(self) -> bytes:
@@ -71,6 +82,17 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def holders(self) -> int:
         """How many sites hold a share of each secret, its owner included."""
         return len(self.sites) if self.degree == 0 else self.degree + 1
+
+    @property
+    def noisy(self) -> int:
+        """Of how many sites, at the least, an opened sum has noise that no coordinator knows.
+
+        As many as must survive, less those that may work with the coordinator: fewer than a third
+        of the holders of a secret, as the threshold has it.
+        """
+        if self.collusion:
+            return self.threshold - (self.holders - 1) // 3
+        return max(LEAST_SITES, self.threshold)
 
     def identity(self, site: str) -> bytes:
         """The public key of a site's signatures."""
@@ -91,6 +113,10 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def check(self) -> None:
         """Raise SecureSumError unless a site may take part, whatever the coordinator says."""
+        if self.protocol != PROTOCOL:
+            raise SecureSumError(
+                f"A site speaks {PROTOCOL!r}.", "another protocol", "Use one version of fedlab."
+            )
         n_sites = len(self.sites)
         if n_sites < LEAST_SITES or list(self.sites) != sorted(set(self.sites)):
             raise SecureSumError(
@@ -118,6 +144,28 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 f"{self.bits} digits",
                 "Pass e.g. fl.SecureSum(bits=32).",
             )
+        self.check_shares(self.sites)
+
+    def check_shares(self, sites: Iterable[str]) -> None:
+        """Raise SecureSumError where one of `sites` counts for nearly all of their sum."""
+        if lopsided([self.weight(site) for site in sites]):
+            raise SecureSumError(
+                f"No site may count for more than {MOST_SHARE:.0%} of a weighted sum, which would "
+                "be its own answer.",
+                "weights of which one is larger",
+                "Weight sites equally, e.g. fl.FedAvg(weighting='equal').",
+            )
+
+
+def lopsided(weights: Sequence[int]) -> bool:
+    """Whether one weight is nearly all of their sum.
+
+    Examples
+    --------
+    >>> lopsided([1, 1, 10**9]), lopsided([3, 60, 400])
+    (True, False)
+    """
+    return max(weights) > MOST_SHARE * sum(weights)
 
 
 def floor(holders: int, *, collusion: bool) -> int:
