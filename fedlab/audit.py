@@ -56,7 +56,8 @@ class Verification:
     @property
     def notes(self) -> list[str]:
         """What was found, and what could not be looked for."""
-        notes = [f"{self.entries} entries, {len(self.faults)} faults."]
+        count = len(self.faults)
+        notes = [f"{self.entries} entries, {count} fault{'s' * (count != 1)}."]
         if not self.kept:
             notes.append(
                 "No head was kept elsewhere to compare with, so a file that was rolled back to an "
@@ -68,7 +69,7 @@ class Verification:
         return "\n".join([f"Records of {self.site!r}", *explained(self.faults), *self.notes])
 
     def _repr_html_(self) -> str:
-        return to_html(self.frame, title=f"Records of {self.site}", notes=self.notes)
+        return to_html(self.frame, title=f"Records of {self.site}", notes=self.notes, index=False)
 
 
 def verify(

@@ -56,7 +56,7 @@ class MaskLesson:
     notes: tuple[str, ...]
 
     def plot(self) -> go.Figure:
-        """The pads as a heat map: what is blue on one side is red on the other."""
+        """The pads as a heat map: what is blue on one side is orange on the other."""
         from fedlab.displays.mask_figure import mask_figure
 
         return mask_figure(self.pads)

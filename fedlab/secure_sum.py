@@ -10,12 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import msgspec
 import numpy as np
 
 from fedlab.coordinator import Coordinator, Listener
 from fedlab.core.wire import encode
-from fedlab.errors import FedlabError, MessageError, RefusedError, SecureSumError, TrainingError
-from fedlab.privacy import Event, RecordDP, SiteDP
+from fedlab.errors import (
+    FedlabError,
+    MessageError,
+    PrivacyError,
+    RefusedError,
+    SecureSumError,
+    TrainingError,
+)
+from fedlab.privacy import Event, RecordDP, Releases, SiteDP
 from fedlab.privacy.secure.member import check_present, check_signed, survivors_signed
 from fedlab.privacy.secure.opening import open_sum
 from fedlab.privacy.secure.setting import Setting, floor, graph_of
@@ -60,12 +68,19 @@ class SecureSum:
     collusion : bool
         Hold out against a coordinator that works with fewer than a third of the sites: more than
         two thirds must then be there.
+    shared_noise : bool
+        Under ``fl.RecordDP``, have each site add only its share of the noise, so that the sum has
+        once what else each site adds. A record is then hidden by the noise of the other sites too:
+        it rests on as many of them being honest as the threshold says. For answers of one release
+        on all rows: one step on all rows (``fl.FedSGD()``), statistics, and judging. Under
+        ``fl.SiteDP`` noise comes in shares in any case.
     """
 
     bits: int = 32
     threshold: int | None = None
     degree: int | None = None
     collusion: bool = False
+    shared_noise: bool = False
 
     def setting(self, **named: Any) -> Setting:
         """The setting of one sum."""
@@ -203,9 +218,35 @@ class SecureCoordinator(Coordinator):
             mean=weights is not None,
             promise=digest_of_promise(privacy),
             seed=self.seed,
+            **self._shared(query, there, privacy, weights),
         )
         sum_of = _Sum(self, setting, query, privacy, on_reply)
         return {TOGETHER: sum_of.reply()}, refusals
+
+    def _shared(
+        self,
+        query: Query,
+        sites: Sequence[str],
+        privacy: RecordDP | SiteDP | None,
+        weights: Mapping[str, int] | None,
+    ) -> dict[str, Any]:
+        """What noise that comes in shares must hide, where a record is to be hidden by it."""
+        if not self.how.shared_noise or not isinstance(privacy, RecordDP):
+            return {}
+        sensitivities = []
+        for site in sites:
+            rows = self.declared.get((site, query.split), 0)
+            releases = query.releases(rows) if rows else None
+            own = query.shared_sensitivity(rows, privacy.clipping_norm) if rows else None
+            if own is None or releases != Releases(1):
+                raise PrivacyError(
+                    "Noise comes in shares where an answer is one release on all rows.",
+                    f"{type(query).__name__}, which is more",
+                    "Use fl.FedSGD() or fl.FedAvg(local_steps=1, batch_size=None), or leave "
+                    "shared_noise out.",
+                )
+            sensitivities.append(own * (weights or {}).get(site, 1))
+        return {"shares": True, "sensitivity": max(sensitivities)}
 
 
 def _one_question(queries: Mapping[str, Query]) -> Query:
@@ -308,7 +349,7 @@ class _Sum:
             site=TOGETHER,
             round=setting.round,
             rows=rows,
-            charge=_together(charges, self._privacy) if charges else None,
+            charge=_together(charges, setting, len(survivors)) if charges else None,
             answer=answer,
         )
 
@@ -323,7 +364,7 @@ class _Sum:
             fits = step is not None and reply.round == setting.round
             if reply.answer is not None and step is not None:
                 fits = fits and step.accepts(reply.answer)
-            if fits and step is not None and self._signed(reply, step):
+            if fits and step is not None and self._believed(reply, step):
                 signed[id(reply)] = reply
             elif reply.refusal is None or reply.charge is not None:
                 return
@@ -336,7 +377,7 @@ class _Sum:
             site: reply
             for site, reply in replies.items()
             if reply.answer is not None
-            and (signed.get(id(reply)) is reply or self._signed(reply, queries[site]))
+            and (signed.get(id(reply)) is reply or self._believed(reply, queries[site]))
         }
         for site, reply in there.items():
             self._record.bytes.setdefault(site, {})[step] = reply.size
@@ -365,8 +406,14 @@ class _Sum:
         self._record.masked.update({s: a.values[:8].copy() for s, a in answers.items()})
         return {s: a.values.view(np.uint64) for s, a in answers.items()}, usual
 
-    def _signed(self, reply: Reply, step: Query) -> bool:
-        """Whether the reply is the site's own, whoever carried it."""
+    def _believed(self, reply: Reply, step: Query) -> bool:
+        """Whether the reply is the site's own, whoever carried it, about rows that it may have."""
+        if reply.refusal is None:
+            declared = self._coordinator.declared
+            most = declared.get((reply.site, self._query.split), reply.rows)
+            masks = isinstance(step, Mask)
+            if not (0 < reply.rows <= most if masks else reply.rows == 0):
+                return False
         identity = self._setting.identity(reply.site)
         return isinstance(step, SecureStep) and reply.is_signed_by(identity, step.about)
 
@@ -382,11 +429,12 @@ class _Sum:
             )
 
 
-def _together(charges: Sequence[Event], privacy: RecordDP | SiteDP | None) -> Event:
+def _together(charges: Sequence[Event], setting: Setting, survivors: int) -> Event:
     """The noise of a sum: variances add. For reading figures; each site's ledger has its own."""
-    if isinstance(privacy, SiteDP):
-        # It is of the sum already.
-        return charges[0]
+    if charges[0].mechanism == "concentrated":
+        # It is of a sum already, over as few sites as may be left.
+        z = charges[0].noise_multiplier * math.sqrt(survivors / setting.noisy)
+        return msgspec.structs.replace(charges[0], noise_multiplier=z)
     noise = math.sqrt(sum(charge.noise_multiplier**2 for charge in charges))
     return Event(noise, charges[0].sampling_rate, charges[0].count)
 

@@ -48,7 +48,7 @@ class PrivacySpend:
         ]
         if self.totals["exact_answers"].any():
             notes.append("Answers without noise are counted; no ε covers them.")
-        if (self.frame["noise"] == "seeded").any():
+        if self.frame["noise"].str.contains("seeded").any():
             notes.append(
                 "Seeded noise can be repeated: simulated sites teach, they do not protect."
             )
@@ -56,6 +56,11 @@ class PrivacySpend:
             notes.append(
                 'Where noise is "coordinator", the site trusted the coordinator to add it to the '
                 "mean of the sites' updates: ε holds against everyone else."
+            )
+        if self.frame["noise"].str.contains("shared").any():
+            notes.append(
+                'Where noise is "shared", each site added a part of it: ε rests on as many other '
+                "sites adding theirs as must be left for a sum to be opened."
             )
         if self.by_site:
             notes.append(
@@ -124,8 +129,7 @@ def spend_of(statements: Mapping[str, Statement]) -> PrivacySpend:
         pd.DataFrame(lines, columns=names),
         pd.DataFrame(totals).set_index("site").astype({"epsilon_left": float, "budget": float}),
         by_site=any(
-            line.noise == "coordinator"
-            or (line.event is not None and line.event.mechanism == "concentrated")
+            line.noise == "coordinator" or line.noise.endswith("for sites")
             for statement in statements.values()
             for line in statement.lines
         ),

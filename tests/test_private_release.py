@@ -228,7 +228,9 @@ def test_a_private_reply_holds_nothing_but_the_noisy_update() -> None:
     update = answer_of(reply)
     assert isinstance(update, Update)
     fields = msgspec.msgpack.decode(encode(reply))
-    assert set(fields) == {"site", "round", "rows", "charge", "answer", "refusal"}
+    names = {"site", "round", "rows", "charge", "answer", "refusal", "signature"}
+    assert set(fields) == names
+    assert reply.signature == b""
     assert set(fields["answer"]) == {"type", "delta"}
     assert set(fields["answer"]["delta"]) == {"coef", "intercept"}
     assert fields["rows"] == 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -45,14 +46,17 @@ def federation(sizes: tuple[int, ...] = SIZES, **site: Any) -> tuple[fl.Federati
     return fed, wire.between[0]
 
 
-def wide(sizes: tuple[int, ...] = SIZES, columns: int = 500) -> tuple[fl.Federation, Between]:
+def wide_sites(sizes: tuple[int, ...]) -> list[fl.Site]:
     """Sites of so many columns that one round shows the spread of its noise."""
-    random, names = np.random.default_rng(0), [f"x{i}" for i in range(columns)]
-    frame = pd.DataFrame(random.normal(size=(sum(sizes), columns)), columns=names)
+    random, names = np.random.default_rng(0), [f"x{i}" for i in range(500)]
+    frame = pd.DataFrame(random.normal(size=(sum(sizes), len(names))), columns=names)
     frame["died"] = random.integers(0, 2, len(frame))
+    return deal(frame, sizes, ranges=dict.fromkeys(names, (-5.0, 5.0)))
+
+
+def wide(sizes: tuple[int, ...] = SIZES) -> tuple[fl.Federation, Between]:
     wire = Wire()
-    ranges = dict.fromkeys(names, (-5.0, 5.0))
-    return fl.Federation(deal(frame, sizes, ranges=ranges), seed=5, engine=wire), wire.between[0]
+    return fl.Federation(wide_sites(sizes), seed=5, engine=wire), wire.between[0]
 
 
 def run_of(
@@ -241,7 +245,7 @@ def test_at_real_sites_no_seed_repeats_the_noise(how: str, tmp_path: Path) -> No
         run = run_of(fed, promise_of(rounds=2), 1, how=how)
         assert not fed.coordinator.simulated
         assert run.rounds[-1].noise == ("system" if how == "plain" else "")
-        told = "coordinator" if how == "plain" else "system"
+        told = "coordinator" if how == "plain" else "system, shared for sites"
         assert set(fed.privacy.frame["noise"]) == {told}
         assert number == len(runs)
         runs.append(run.state.parameters.vector)
@@ -498,6 +502,103 @@ def test_what_a_run_spends_is_counted_for_one_unit() -> None:
     nothing: Any = "8"
     with pytest.raises(PrivacyError, match="must be a promise"):
         run_of(fed, nothing)
+
+
+SHARED = fl.SecureSum(shared_noise=True)
+
+
+# R17
+@pytest.mark.parametrize("gone", [0, 1])
+@pytest.mark.parametrize("weighting", ["rows", "equal"])
+def test_a_record_may_be_hidden_by_noise_that_sites_share(gone: int, weighting: Any) -> None:
+    wire, sites = Wire(), wide_sites(SIZES)
+    fed = fl.Federation(sites, seed=5, engine=wire)
+    (between,) = wire.between
+    record = fl.RecordDP(epsilon=2.0, delta=DELTA, rounds=4, clipping_norm=0.5)
+    strategy = fl.FedSGD(weighting=weighting, learning_rate=0.1)
+    run = fed.train(fl.LogisticRegression(), strategy=strategy, privacy=record, aggregation=SHARED)
+    lost = sorted(fed.sites)[2 : 2 + gone]
+    between.lost = lambda request: request.site in lost and isinstance(request.query, Mask)
+    exact: list[Array] = []
+    for _ in range(4):
+        exact.append(clipped_mean(run, [site for site in sites if site.name not in lost]))
+        run.step()
+    noise = moves(run) - np.array(exact)
+    z = calibrate(record, Releases(1), mechanism="concentrated")
+    # By rows, each record of any site weighs as much; else those of the smallest site most.
+    left = [SIZES[i] for i in range(4) if i not in range(2, 2 + gone)]
+    share = 1 / sum(left) if weighting == "rows" else 1 / 45 / len(left)
+    expected = z * 0.1 * 0.5 * share * math.sqrt((4 - gone) / 3)
+    assert noise.std() == pytest.approx(expected, rel=0.06)
+    # The ledgers are charged for the sum's noise, of which none of them has enough alone.
+    accountant = rdp.RdpAccountant()
+    accountant.compose(dp_accounting.GaussianDpEvent(z), 4)
+    epsilon = accountant.get_epsilon(DELTA)
+    spent = [0.0 if site in lost else epsilon for site in fed.sites]
+    assert fed.privacy.totals["epsilon_spent"].tolist() == pytest.approx(spent, rel=1e-6)
+    assert run.history["epsilon"].iloc[-1] == pytest.approx(epsilon, rel=1e-6)
+    assert epsilon <= 2.0 + 1e-6
+    assert 'noise is "shared"' in repr(fed.privacy)
+    assert set(fed.privacy.frame["noise"]) == {"seeded, shared"}
+    assert "SiteDP" not in repr(fed.privacy)
+
+
+def clipped_mean(run: Training, sites: list[fl.Site]) -> Array:
+    """The step that clipped gradients of some sites would make without noise."""
+    plan = run.strategy.plan(run.problem, run.state)
+    total, weight = np.zeros(run.state.parameters.vector.size), 0.0
+    assert isinstance(run.strategy, fl.FedSGD)
+    assert run.privacy is not None
+    weights = run.strategy.weights(run.problem, run.problem.rows)
+    for site in sites:
+        name, query = site.name, plan[site.name]
+        assert isinstance(query, LocalFit)
+        x, y = site._rows["train"].arrays(query.space, query.model.reads)
+        rows = np.asarray(query.model.row_gradients(query.parameters, x, y))
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        clipped = rows * np.minimum(1.0, run.privacy.clipping_norm / lengths)
+        slope = clipped.mean(axis=0)
+        slope = slope + query.penalty * query.model.penalised(query.parameters).vector
+        total, weight = total - weights[name] * query.learning_rate * slope, weight + weights[name]
+    return np.asarray(total / weight)
+
+
+def test_shared_noise_is_less_and_judging_may_have_it_too() -> None:
+    record = fl.RecordDP(epsilon=2.0, delta=DELTA)
+    noise = []
+    for how in (SHARED, fl.SecureSum()):
+        fed, _ = federation(test_size=0.25)
+        run = fed.train(
+            fl.LogisticRegression(), strategy=fl.FedSGD(), privacy=record, aggregation=how
+        )
+        noise.append(run.evaluate(privacy=record).frame["accuracy_noise"].item())
+    # Four shares of which three are enough, and Rényi divergences where the others have more.
+    assert noise[0] / noise[1] == pytest.approx(math.sqrt(1 / 3), rel=0.1)
+
+
+def test_where_noise_cannot_come_in_shares_it_is_said_before_anything_is_spent() -> None:
+    fed, between = federation()
+    record = fl.RecordDP(epsilon=2.0, delta=DELTA, rounds=4)
+    for strategy in (fl.FedAvg(local_steps=2), fl.FedAvg(batch_size=8), fl.FedNewton()):
+        run = fed.train(
+            fl.LogisticRegression(), strategy=strategy, privacy=record, aggregation=SHARED
+        )
+        with pytest.raises(PrivacyError, match="one release on all rows"):
+            run.step()
+    assert fed.privacy.frame.empty
+    run = fed.train(
+        fl.LogisticRegression(), strategy=fl.FedSGD(), privacy=record, aggregation=SHARED
+    )
+    run.step()
+    # A coordinator that says less of the sensitivity than a site knows.
+    begin = next(q for q, _ in between.passed if isinstance(q.query, Advertise) and q.run == run.id)
+    assert isinstance(begin.query, Advertise)
+    assert begin.query.setting.sensitivity > 0
+    lying = run._coordinator
+    rows = {key: 10 * n for key, n in lying.declared.items()}
+    run._coordinator = dataclasses.replace(lying, declared=rows)
+    with pytest.raises(SecureSumError, match="what one record can change"):
+        run.step()
 
 
 def test_a_run_under_masks_goes_on_from_its_save(tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ class RecordDP(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     Each site clips every row's gradient to `clipping_norm`, adds Gaussian noise of its own, and
     only then lets the update go (Abadi et al. 2016, algorithm 1). The noise is calibrated at the
-    site so that `rounds` answers together cost at most `epsilon`.
+    site so that `rounds` answers together cost at most `epsilon`. With
+    ``aggregation=fl.SecureSum(shared_noise=True)`` the sites share the noise of a sum instead.
 
     What the ε covers: one *record* (row) being added to or removed from one site's training rows.
     It does not cover a patient with several rows, and takes a site's declared number of rows as

@@ -139,6 +139,12 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
             n_rows, batch_size=self.batch_size, epochs=self.epochs, steps=self.steps
         )
 
+    def shared_sensitivity(self, n_rows: int, clipping_norm: float) -> float | None:
+        """A step's share of one clipped gradient, where one step on all rows is all there is."""
+        if self._count(n_rows) != 1 or self._batch(n_rows) < n_rows:
+            return None
+        return self.learning_rate * clipping_norm / n_rows
+
     def accepts(self, answer: Answer) -> bool:
         """A finite change with the names and shapes of the parameters."""
         return isinstance(answer, Update) and answer.delta.fits(self.parameters)

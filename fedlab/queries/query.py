@@ -189,6 +189,13 @@ class Query(Open):
     def releases(self, n_rows: int) -> Releases | None:
         """How much an answer gives away under privacy; None when no noise makes it private."""
 
+    def shared_sensitivity(self, n_rows: int, clipping_norm: float) -> float | None:
+        """Largest Euclidean change of an answer by one record, where its one release has no noise.
+
+        None where noise cannot be added to the answer afterwards, by several sites together.
+        """
+        return None
+
     def finest_time(self) -> float:
         """Least distance of two times of patients that an answer tells apart; infinite for none."""
         return math.inf

@@ -54,6 +54,10 @@ class Statistics(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         """One noisy vector of sums over all rows."""
         return Releases(1)
 
+    def shared_sensitivity(self, n_rows: int, clipping_norm: float) -> float | None:
+        """What a row adds is clipped as a whole."""
+        return clipping_norm
+
     def accepts(self, answer: Answer) -> bool:
         """Finite sums of the names and shapes that no rows would give."""
         return isinstance(answer, Sums) and answer.values.fits(self.model.empty(self.space))

@@ -7,7 +7,7 @@ import msgspec
 from fedlab.core.schema import Schema
 from fedlab.core.space import Space
 from fedlab.errors import PrivacyError, RefusedError
-from fedlab.privacy import Event, SiteDP, calibrate
+from fedlab.privacy import Event, Releases, SiteDP, calibrate
 from fedlab.queries import Describe, Query, ReadAuditHead, ReadLedger, Request
 from fedlab.site.patients import Cohort
 from fedlab.site.policy import Policy
@@ -268,17 +268,20 @@ def check_single_rows(query: Query, policy: Policy) -> None:
         )
 
 
-def charge_of(request: Request, rows: int, policy: Policy, *, hidden: bool = False) -> Event | None:
+def charge_of(
+    request: Request, rows: int, policy: Policy, *, hidden: bool = False, shares: bool = False
+) -> Event | None:
     """What an answer from `rows` costs; None for one without noise.
 
-    `hidden` tells whether it leaves within a secure sum.
+    `hidden` tells whether it leaves within a secure sum, `shares` whether of that sum's noise this
+    site adds a share.
 
     Raises
     ------
     RefusedError
         When no noise keeps the promise, or the policy allows no answer without noise.
     """
-    event = None if request.privacy is None else _event(request, rows, hidden=hidden)
+    event = None if request.privacy is None else _event(request, rows, hidden=hidden, shares=shares)
     if event is None and not policy.allows_exact:
         raise RefusedError(
             "The site answers only with noise.",
@@ -289,7 +292,7 @@ def charge_of(request: Request, rows: int, policy: Policy, *, hidden: bool = Fal
     return event
 
 
-def _event(request: Request, rows: int, *, hidden: bool) -> Event:
+def _event(request: Request, rows: int, *, hidden: bool, shares: bool) -> Event:
     if isinstance(request.privacy, SiteDP):
         try:
             return event_of_update(request.query, request.privacy, hidden=hidden)
@@ -303,7 +306,20 @@ def _event(request: Request, rows: int, *, hidden: bool) -> Event:
             "Use a strategy that clips rows, such as FedAvg.",
             code="no-sensitivity",
         )
+    if shares:
+        limit = request.privacy.clipping_norm
+        if releases != Releases(1) or request.query.shared_sensitivity(rows, limit) is None:
+            raise RefusedError(
+                "Noise comes in shares where an answer is one release on all rows.",
+                f"{type(request.query).__name__} with {releases.count} at a sampling rate of "
+                f"{releases.sampling_rate:.3g}",
+                "Use fl.FedSGD(), or leave shared_noise out.",
+                code="no-sensitivity",
+            )
     try:
+        if shares:
+            z = calibrate(request.privacy, releases, mechanism="concentrated")
+            return Event(z, mechanism="concentrated")
         noise_multiplier = calibrate(request.privacy, releases)
     except PrivacyError as error:
         raise RefusedError(error.rule, error.came, error.remedy, code="budget") from None

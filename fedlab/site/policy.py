@@ -47,11 +47,15 @@ class Policy:
         them; False refuses both.
     minimum_sites : int
         Fewest sites whose answers may be added in a secure sum.
+    collusion : bool
+        Take part only in secure sums that hold out against a coordinator that works with fewer than
+        a third of the sites, as of ``fl.SecureSum(collusion=True)``.
     reveal : bool
         Whether an answer may leave on its own; otherwise only within a secure sum.
     peers : mapping of str to str
         Identities of other sites (Ed25519 public keys, hexadecimal), as their data owners gave
-        them. Others are known by the identity they first showed.
+        them. A secure sum is then among these sites only. Without it each is known by the identity
+        it first showed, and a coordinator may invent sites that it knows the numbers of.
     purposes : sequence of str, optional
         Purposes that are allowed, e.g. ``("training", "evaluation", "summary")``; None for all.
     queries : sequence of str, optional
@@ -88,6 +92,7 @@ class Policy:
     grid_width: float = 0.0
     single_values: bool = True
     minimum_sites: int = 3
+    collusion: bool = False
     reveal: bool = True
     peers: Mapping[str, str] = field(default_factory=dict)
     purposes: Sequence[str] | None = None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import OrderedDict
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -15,7 +13,6 @@ from fedlab.core.seeds import generator
 from fedlab.core.wire import encode
 from fedlab.errors import PrivacyError, RefusedError, SecureSumError
 from fedlab.privacy import Releases, SiteDP, calibrate
-from fedlab.privacy.secure.differencing import tells_few
 from fedlab.privacy.secure.distributed_noise import (
     WholeNoise,
     noisy_share,
@@ -44,6 +41,7 @@ from fedlab.queries.secure_sum import (
 )
 from fedlab.site.policy import Policy
 from fedlab.site.store import Store
+from fedlab.site.sum_records import begin_once, check_known, keep_survivors, pin
 
 __all__ = ["SecureSums"]
 
@@ -99,7 +97,15 @@ class SecureSums:
             return asked if member.awaits == "mask" else None
         return None
 
-    def take(self, request: Request, answer: Answer | None) -> Answer:
+    def shares(self, request: Request) -> bool:
+        """Whether of the noise of this step's sum the site adds a share, for a record's sake."""
+        step = request.query
+        if isinstance(step, Advertise):
+            return step.setting.shares
+        begun = self._open.get(step.digest) if isinstance(step, SecureStep) else None
+        return begun is not None and begun.member.setting.shares
+
+    def take(self, request: Request, answer: Answer | None, rows: int = 0) -> Answer:
         """Take a step.
 
         Parameters
@@ -108,6 +114,8 @@ class SecureSums:
             Of the step.
         answer : Answer or None
             To the query of the sum, where the step is to mask it.
+        rows : int
+            From which the answer comes.
 
         Raises
         ------
@@ -126,12 +134,12 @@ class SecureSums:
             if isinstance(step, ShareSecrets):
                 return Shared(member.share(step.adverts))
             if isinstance(step, Mask) and answer is not None:
-                return self._mask(begun, step, answer)
+                return self._mask(begun, step, answer, rows)
             if isinstance(step, Confirm):
                 return Confirmed(self._confirm(member, step))
             if isinstance(step, Open):
                 opened = Opened(member.open(step.confirmations))
-                self._pin(member.setting, step.confirmations)
+                pin(self._store, member.setting, member.holders & set(step.confirmations))
                 self._open.pop(step.digest, None)
                 return opened
         except Exception:
@@ -160,16 +168,22 @@ class SecureSums:
                 f"{len(setting.sites)}",
                 "Ask more sites.",
             )
-        self._check_known(setting)
+        if self._policy.collusion and not setting.collusion:
+            raise SecureSumError(
+                "The site takes part in sums that hold out against collusion.",
+                "one that does not",
+                "Pass aggregation=fl.SecureSum(collusion=True).",
+            )
+        check_known(self._store, setting, self._site, self._policy.peers)
         member = Member(setting, self._site, self.identity)
-        self._once(setting)
+        begin_once(self._store, setting)
         inner = msgspec.structs.replace(request, query=step.query, privacy=step.privacy)
         self._open[step.digest] = _Sum(member, inner)
         while len(self._open) > MOST_AT_ONCE:
             self._open.popitem(last=False)
         return Advertised(member.advertise())
 
-    def _mask(self, begun: _Sum, step: Mask, answer: Answer) -> Answer:
+    def _mask(self, begun: _Sum, step: Mask, answer: Answer, rows: int) -> Answer:
         member, privacy = begun.member, begun.request.privacy
         setting = member.setting
         values, pattern = pack(
@@ -179,13 +193,26 @@ class SecureSums:
             n_sites=len(setting.sites),
         )
         if isinstance(privacy, SiteDP):
-            values = self._with_noise(values, pattern, setting, begun.request, privacy)
+            limit = privacy.clipping_norm * max(setting.weights)
+            values = self._with_noise(values, pattern, setting, begun.request, limit)
+        elif privacy is not None and setting.shares:
+            own = begun.request.query.shared_sensitivity(rows, privacy.clipping_norm)
+            # In floats both are a product of few factors.
+            if own is None or own * setting.weight(self._site) > setting.sensitivity * (1 + 1e-12):
+                raise SecureSumError(
+                    "A sum's noise must cover what one record can change at every site.",
+                    "a sensitivity that is smaller than this site's",
+                    "Describe the sites again: rows may have been withdrawn.",
+                )
+            values = self._with_noise(values, pattern, setting, begun.request, setting.sensitivity)
         return Masked(member.mask(values, step.sealed).view(np.int64), pattern)
 
     def _with_noise(
-        self, values: Ring, pattern: Pattern, setting: Setting, request: Request, privacy: SiteDP
+        self, values: Ring, pattern: Pattern, setting: Setting, request: Request, limit: float
     ) -> Ring:
-        """Values with the site's share of the noise that the sum must have."""
+        """Values with the site's share of the noise that hides a change by up to `limit`."""
+        privacy = request.privacy
+        assert privacy is not None  # noqa: S101
         if any(leaf.whole for leaf in pattern.leaves):
             raise SecureSumError(
                 "Noise that sites share is scaled for fractional numbers of one step.",
@@ -193,13 +220,13 @@ class SecureSums:
                 "Use a strategy that averages updates, such as fl.FedAvg().",
             )
         try:
-            z = calibrate(privacy, Releases(1), unit="site", mechanism="concentrated")
+            z = calibrate(privacy, Releases(1), unit=privacy.unit, mechanism="concentrated")
             hidden, event = noisy_share(
                 values,
                 self._noise(request),
                 noise_multiplier=z,
-                sensitivity=privacy.clipping_norm,
-                weight=max(setting.weights),
+                sensitivity=limit,
+                weight=1,
                 bits=setting.bits,
                 least=setting.noisy,
                 n_sites=len(setting.sites),
@@ -230,78 +257,8 @@ class SecureSums:
                 f"{len(here)} that are left",
                 "Ask again when more sites are there; nothing was opened.",
             )
-        question = member.setting.question.hex()
-        others = []
-        with self._store.transaction() as connection:
-            for (listed,) in connection.execute(
-                "SELECT survivors FROM sums WHERE question = ?", (question,)
-            ).fetchall():
-                weights = json.loads(listed)
-                others.append(weights if isinstance(weights, dict) else dict.fromkeys(weights, 1))
-            mine = {site: member.setting.weight(site) for site in sorted(here)}
-            distinct = [each for each in others if each != mine]
-            if distinct and tells_few([*distinct, mine]):
-                raise SecureSumError(
-                    "Sums of one question must not differ by fewer than "
-                    f"{LEAST_SITES} sites, whose own answer their difference would tell.",
-                    "survivors, or weights, too close to those that were confirmed",
-                    "Take another step of the run, with other parameters.",
-                )
-            connection.execute(
-                "INSERT INTO sums (run, round, question, survivors) VALUES (?, ?, ?, ?)",
-                (member.setting.run, member.setting.round, question, json.dumps(mine)),
-            )
+        keep_survivors(self._store, member.setting, here)
         return signature
-
-    def _once(self, setting: Setting) -> None:
-        """Write down that the sum was begun, so that it is not begun again, after a restart either.
-
-        A site that began twice would sign twice, and others could be told either of its keys.
-        """
-        digest = setting.digest.hex()
-        with self._store.transaction() as connection:
-            if connection.execute("SELECT 1 FROM sums WHERE question = ?", (digest,)).fetchone():
-                raise SecureSumError(
-                    "A site takes part in a secure sum once.",
-                    "one that was begun here before",
-                    "Start the sum again, which gives it another number.",
-                )
-            # With its own digest for a question, and nobody who survived: begun, not confirmed.
-            connection.execute(
-                "INSERT INTO sums (run, round, question, survivors) VALUES (?, ?, ?, '{}')",
-                (setting.run, setting.round, digest),
-            )
-
-    def _check_known(self, setting: Setting) -> None:
-        """Raise SecureSumError for a peer with another identity, or one the policy does not name."""
-        named = self._policy.peers
-        known = dict(self._store.read("SELECT site, identity FROM peers"))
-        for site, identity in zip(setting.sites, setting.identities, strict=False):
-            expected = named.get(site) or known.get(site)
-            if expected is not None and expected != identity.hex():
-                raise SecureSumError(
-                    "A peer must have the identity it is known by.",
-                    f"another one of {site!r}",
-                    "Find out why; its data owner can tell the right one.",
-                )
-        # Whoever may invent sites holds as many shares as it likes.
-        strangers = set(setting.sites) - set(named) - {self._site} if named else ()
-        if strangers:
-            raise SecureSumError(
-                "Where a policy names peers, a secure sum is among those only.",
-                f"{len(strangers)} others",
-                "Have their identities put into the policy, or leave them out.",
-            )
-
-    def _pin(self, setting: Setting, confirmed: Iterable[str]) -> None:
-        """Remember who each peer is that signed as such, and know it from then on."""
-        with self._store.transaction() as connection:
-            known = {site for (site,) in connection.execute("SELECT site FROM peers")}
-            for site in sorted(set(confirmed) & set(setting.sites) - known):
-                connection.execute(
-                    "INSERT INTO peers (site, identity) VALUES (?, ?)",
-                    (site, setting.identity(site).hex()),
-                )
 
 
 def _no_such_sum(step: SecureStep) -> RefusedError:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from fedlab.core.blas import one_thread
+from fedlab.core.parameters import Array
 from fedlab.core.schema import Schema
 from fedlab.core.turns import aside
 from fedlab.errors import DataError, RefusedError, SecureSumError
@@ -359,7 +360,8 @@ class Site:
                 check_fit(asked.query, self._schema, self.policy)
                 cohort = self._allow(asked)
                 rows = 0 if cohort is None else cohort.rows
-                event = self._permit(asked, cohort, hidden=step is not None)
+                shares = self._sums.shares(request)
+                event = self._permit(asked, cohort, hidden=step is not None, shares=shares)
             if step is None and request.rehearsal:
                 outcome, event = "rehearsed", None
             else:
@@ -398,15 +400,20 @@ class Site:
             check_consent(request, cohort)
         return cohort
 
-    def _permit(self, request: Request, cohort: Cohort | None, *, hidden: bool) -> Event | None:
+    def _permit(
+        self, request: Request, cohort: Cohort | None, *, hidden: bool, shares: bool
+    ) -> Event | None:
         query, privacy = request.query, request.privacy
         if cohort is None:
             return None
         whose = "rows" if self._patients is None else "patients"
         check_cohort(request, cohort, self.policy, whose=whose)
-        event = charge_of(request, cohort.rows, self.policy, hidden=hidden)
-        trusts = isinstance(privacy, SiteDP) and not hidden
-        source = "coordinator" if trusts else "seeded" if self.simulated else "system"
+        event = charge_of(request, cohort.rows, self.policy, hidden=hidden, shares=shares)
+        source = "seeded" if self.simulated else "system"
+        if isinstance(privacy, SiteDP):
+            source = f"{source}, shared for sites" if hidden else "coordinator"
+        elif shares:
+            source = f"{source}, shared"
         if event is None:
             check_single_rows(query, self.policy)
         if not request.rehearsal:
@@ -442,7 +449,8 @@ class Site:
                 return self._answer(request, event, cohort), None
             masks = asked is not None and not asked.rehearsal
             answer = self._answer(asked, event, cohort) if asked is not None and masks else None
-            return self._sums.take(request, answer), None
+            rows = 0 if cohort is None else cohort.rows
+            return self._sums.take(request, answer, rows), None
         except SecureSumError as error:
             return None, Refusal("secure", error.rule, error.came, error.remedy)
         # Whatever it is, its text may quote a row: only the name of its class leaves.
@@ -469,6 +477,9 @@ class Site:
             context.privacy = privacy
             context.noise_multiplier = event.noise_multiplier
             context.noise = seeded if self.simulated else system_noise
+            if event.mechanism == "concentrated":
+                # Its share of the noise is added to the whole numbers that are masked.
+                context.noise = _none_yet
             context.secret = not self.simulated
             context.allowed = event.count
         asked, kept = asked_schema(request.query), None if cohort is None else cohort.kept
@@ -501,3 +512,7 @@ class Site:
             return self._card[split]
         purposes = self.policy.purposes or PURPOSES
         return max((self._patients.cohort(split, each).rows for each in purposes), default=0)
+
+
+def _none_yet(values: Array, scale: float) -> Array:
+    return values

@@ -112,6 +112,11 @@ class Member:
         """The step that comes next, if any."""
         return STEPS[self._next] if self._next < len(STEPS) else None
 
+    @property
+    def holders(self) -> set[str]:
+        """Sites that hold shares of this one's secrets and gave it theirs, itself included."""
+        return set(self._held)
+
     def advertise(self) -> Advert:
         """Fresh public keys, signed."""
         with self._step("advertise"):

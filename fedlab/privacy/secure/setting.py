@@ -55,6 +55,12 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         share is enough only if all add it for the same promise.
     seed : int
         From which sites derive the randomness of their answers.
+    shares : bool
+        Whether the noise of a promise about records comes in shares, so that the sum has once what
+        else each site adds.
+    sensitivity : float
+        Of one site's weighted values to one record at the most, where noise comes in shares. Each
+        site refuses when its own is larger.
     """
 
     protocol: str = PROTOCOL
@@ -72,6 +78,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     collusion: bool = False
     promise: bytes = b""
     seed: int = 0
+    shares: bool = False
+    sensitivity: float = 0.0
 
     @cached_property
     def digest(self) -> bytes:
