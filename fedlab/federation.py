@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,7 @@ from fedlab.core.preprocess import Preprocess
 from fedlab.core.schema import Schema, agree
 from fedlab.displays.tables import rounded_up, to_html
 from fedlab.engines import Engine, InProcess
-from fedlab.errors import DataError, SaveFileError, TrainingError
+from fedlab.errors import DataError, PrivacyError, SaveFileError, TrainingError
 from fedlab.evaluation import ALL_SITES
 from fedlab.preprocessing import agree_space
 from fedlab.privacy import RecordDP, SiteDP
@@ -44,6 +44,9 @@ class Federation:
     categories : "same" or "union"
         Whether sites must declare one list of categories of each column, or lists that differ are
         joined by the names of the categories. What a site declares is public.
+    identities : mapping of str to str, optional
+        Public keys of sites in hexadecimal, as their data owners gave them (``site.identity``).
+        Sites that are not named are known by the key they show.
 
     Raises
     ------
@@ -51,6 +54,8 @@ class Federation:
         When there is no site, or two have one name.
     SchemaError
         When the sites' columns differ, naming site and column.
+    PrivacyError
+        When a site shows another identity than the one given.
 
     Examples
     --------
@@ -67,6 +72,7 @@ class Federation:
         seed: int = 0,
         engine: Engine | None = None,
         categories: Literal["same", "union"] = "same",
+        identities: Mapping[str, str] | None = None,
     ) -> None:
         sites = [sites] if isinstance(sites, Site) else list(sites)
         if not sites or not all(isinstance(site, Site) for site in sites):
@@ -102,6 +108,7 @@ class Federation:
         self.seed = seed
         self._connection = (engine or InProcess()).connect(sites)
         self._descriptions = self._describe(Coordinator(self._connection, seed))
+        self._pin(identities or {})
         declared = {
             (site, split): rows
             for site, told in self._descriptions.items()
@@ -113,6 +120,17 @@ class Federation:
             {site: description.schema for site, description in self._descriptions.items()},
             categories=categories,
         )
+
+    def _pin(self, identities: Mapping[str, str]) -> None:
+        for site, expected in sorted(identities.items()):
+            shown = self._descriptions[site].identity.hex() if site in self._descriptions else None
+            if shown != expected.lower():
+                raise PrivacyError(
+                    "A site must show the identity that its data owner gave.",
+                    "no such site" if shown is None else "another identity",
+                    "Ask the data owner for the key, and find out who answers in the site's place.",
+                    site=site,
+                )
 
     def _describe(self, coordinator: Coordinator) -> dict[str, Description]:
         replies = coordinator.ask("describe", 0, self._each(Describe()))

@@ -14,7 +14,7 @@ import pytest
 import fedlab as fl
 from fedlab.core.model import Model
 from fedlab.engines import Connection
-from fedlab.errors import RefusedError, SecureSumError, TrainingError
+from fedlab.errors import PrivacyError, RefusedError, SecureSumError, TrainingError
 from fedlab.queries import Refusal, Reply, Request
 from fedlab.queries.secure_sum import (
     Advertise,
@@ -350,3 +350,13 @@ def test_what_was_seen_of_the_latest_sums_can_be_looked_at() -> None:
     assert records[-1].lost == {gone: "masked values"}
     assert set(records[-1].bytes[gone]) == {"keys", "shares"}
     assert len(run._coordinator.records) <= 16
+
+
+def test_the_analyst_may_pin_who_the_sites_are() -> None:  # R4
+    sites = deal(table(200, 3), SIZES)
+    keys = {site.name: site.identity for site in sites}
+    assert fl.Federation(sites, identities=keys).sites == tuple(sorted(keys))
+    with pytest.raises(PrivacyError, match="another identity"):
+        fl.Federation(sites, identities={**keys, "s00": keys["s01"]})
+    with pytest.raises(PrivacyError, match="no such site"):
+        fl.Federation(sites, identities={"stranger": keys["s01"]})
