@@ -104,11 +104,14 @@ def bare(n_sites: int, degree: int, n_gone: int, values: Any) -> Any:
 
 
 def flower(n_sites: int, degree: int, n_gone: int, values: Any) -> Any:
-    """The same sum by the functions that Flower's SecAgg+ is made of."""
+    """The same sum by the functions of Flower's SecAgg+, called as its two sides call them."""
     pytest.importorskip("flwr")
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from flwr.common.secure_aggregation.crypto import shamir as theirs
-    from flwr.common.secure_aggregation.crypto import symmetric_encryption as keys
+    from flwr.common.secure_aggregation.crypto.shamir import combine_shares, create_shares
+    from flwr.common.secure_aggregation.crypto.symmetric_encryption import (
+        decrypt,
+        encrypt,
+        generate_shared_key,
+    )
     from flwr.common.secure_aggregation.ndarrays_arithmetic import (
         parameters_addition,
         parameters_mod,
@@ -116,41 +119,60 @@ def flower(n_sites: int, degree: int, n_gone: int, values: Any) -> Any:
     )
     from flwr.common.secure_aggregation.quantization import quantize
     from flwr.common.secure_aggregation.secaggplus_utils import pseudo_rand_gen
+    from flwr.supercore.primitives.asymmetric import (
+        bytes_to_private_key,
+        bytes_to_public_key,
+        generate_key_pairs,
+        private_key_to_bytes,
+        public_key_to_bytes,
+    )
 
-    modulus = 2**32
+    modulus: int = 2**32
+    shapes: Any = [(N_VALUES,)]
     names = names_of(n_sites)
+    there = names[n_gone:]
     graph = neighbours(names, degree, b"")
     holders = n_sites if degree == 0 else degree + 1
     threshold = floor(holders, collusion=False)
-    pairs = {name: ec.generate_private_key(ec.SECP384R1()) for name in names}
-    seeds = {name: secrets.token_bytes(32) for name in names}
-    shapes = [(N_VALUES,)]
-
-    def shared(one: str, other: str) -> Any:
-        return keys.generate_shared_key(pairs[one], pairs[other].public_key())
-
-    shares = {}
+    secret, public = {}, {}
     for name in names:
-        shares[name] = [theirs.create_shares(seeds[name], threshold, holders) for _ in "ab"]
-        for other in graph[name]:
-            keys.decrypt(shared(name, other), keys.encrypt(shared(name, other), bytes(100)))
-    total = None
-    for name in names[n_gone:]:
-        hidden = quantize([values], 8.0, 2**22)
+        pairs = [generate_key_pairs() for _ in "ab"]
+        secret[name] = [private_key_to_bytes(private) for private, _ in pairs]
+        public[name] = [public_key_to_bytes(key) for _, key in pairs]
+    seeds = {name: secrets.token_bytes(32) for name in names}
+
+    def shared(one: str, other: str, which: int) -> Any:
+        return generate_shared_key(
+            bytes_to_private_key(secret[one][which]), bytes_to_public_key(public[other][which])
+        )
+
+    own, keys = {}, {}
+    for name in names:
+        own[name] = create_shares(seeds[name], threshold, holders)
+        keys[name] = create_shares(secret[name][0], threshold, holders)
+        for other, seed_share, key_share in zip(graph[name], own[name], keys[name], strict=False):
+            sealed = encrypt(shared(name, other, 1), seed_share + key_share)
+            decrypt(shared(other, name, 1), sealed)
+    total: Any = None
+    for name in there:
+        hidden: Any = quantize([values], 8.0, 2**22)
         hidden = parameters_addition(hidden, pseudo_rand_gen(seeds[name], modulus, shapes))
         for other in graph[name]:
-            join = parameters_subtraction if name > other else parameters_addition
-            hidden = join(hidden, pseudo_rand_gen(shared(name, other), modulus, shapes))
+            join = parameters_addition if name > other else parameters_subtraction
+            hidden = join(hidden, pseudo_rand_gen(shared(name, other, 0), modulus, shapes))
         hidden = parameters_mod(hidden, modulus)
         total = hidden if total is None else parameters_addition(total, hidden)
-    for name in names[n_gone:]:
-        seed = theirs.combine_shares(shares[name][0][:threshold])
+        total = parameters_mod(total, modulus)
+    for name in there:
+        near = [other for other in (name, *graph[name]) if other in there]
+        seed = combine_shares(own[name][: len(near)])
         total = parameters_subtraction(total, pseudo_rand_gen(seed, modulus, shapes))
     for name in names[:n_gone]:
-        for other in graph[name]:
-            if other not in names[:n_gone]:
-                join = parameters_subtraction if other < name else parameters_addition
-                total = join(total, pseudo_rand_gen(shared(name, other), modulus, shapes))
+        near = [other for other in graph[name] if other in there]
+        combine_shares(keys[name][: len(near)])
+        for other in near:
+            join = parameters_addition if name > other else parameters_subtraction
+            total = join(total, pseudo_rand_gen(shared(name, other, 0), modulus, shapes))
     return parameters_mod(total, modulus)
 
 
