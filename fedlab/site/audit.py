@@ -48,12 +48,11 @@ class AuditLog:
         self._add(actor, 0, "", 0, event, purpose, outcome)
 
     def _add(self, *fields: str | int) -> None:
-        with self._store.transaction() as connection:
-            connection.execute(
-                "INSERT INTO audit (time, actor, number, run, round, query, purpose, outcome)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (now(), *fields),
-            )
+        self._store.append(
+            "INSERT INTO audit (time, actor, number, run, round, query, purpose, outcome)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (now(), *fields),
+        )
 
     @property
     def head(self) -> AuditHead:

@@ -17,6 +17,7 @@ from fedlab.site.store import Store
 __all__ = [
     "TOLD",
     "UNSIGNED",
+    "Fitting",
     "asked_schema",
     "charge_of",
     "check_address",
@@ -104,7 +105,26 @@ def check_address(request: Request, site: str) -> None:
         )
 
 
-def check_fit(query: Query, schema: Schema, policy: Policy) -> None:
+class Fitting:
+    """Whether a schema that is asked for fits a site's; remembers the last one that did.
+
+    In one process the requests of a run share their schema, which never changes.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._last: Schema | None = None
+
+    def has(self, asked: Schema) -> bool:
+        """Whether the site has all columns that are asked for."""
+        if asked is not self._last:
+            if not _has(self._schema, asked):
+                return False
+            self._last = asked
+        return True
+
+
+def check_fit(query: Query, fitting: Fitting, policy: Policy) -> None:
     """Raise RefusedError unless query and columns are there, and the policy allows them."""
     if not query.reads_rows and not isinstance(query, TOLD):
         raise RefusedError(
@@ -116,7 +136,7 @@ def check_fit(query: Query, schema: Schema, policy: Policy) -> None:
     check_use(query, policy)
     check_columns(query, policy)
     asked = asked_schema(query)
-    if asked is not None and not _has(schema, asked):
+    if asked is not None and not fitting.has(asked):
         raise RefusedError(
             "A request must ask for the columns the site declared.",
             "other columns, kinds or categories",

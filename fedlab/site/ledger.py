@@ -48,21 +48,14 @@ class Ledger:
         RefusedError
             When the entry would pass the budget, or asks for more rounds than were promised.
         """
+        if entry.event is None:
+            if not rehearsal:
+                self._store.append(*_line(entry))
+            return
         with self._store.transaction() as connection:
-            if entry.event is not None:
-                self._permit(entry, entry.event, policy)
-            if rehearsal:
-                return
-            event = entry.event
-            cost: tuple[Any, ...] = (None, None, 1, "none")
-            if event is not None:
-                cost = msgspec.structs.astuple(event)
-            connection.execute(
-                "INSERT INTO spend (time, run, round, query, purpose, noise_multiplier,"
-                " sampling_rate, count, mechanism, noise)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (now(), entry.run, entry.round, entry.query, entry.purpose, *cost, entry.noise),
-            )
+            self._permit(entry, entry.event, policy)
+            if not rehearsal:
+                connection.execute(*_line(entry))
 
     def _permit(self, entry: Entry, event: Event, policy: Policy) -> None:
         answered = self._store.read(
@@ -141,3 +134,14 @@ def now() -> str:
 def today() -> date:
     """The day in UTC, by the site's clock."""
     return datetime.now(UTC).date()
+
+
+def _line(entry: Entry) -> tuple[str, tuple[object, ...]]:
+    cost: tuple[object, ...] = (None, None, 1, "none")
+    if entry.event is not None:
+        cost = msgspec.structs.astuple(entry.event)
+    return (
+        "INSERT INTO spend (time, run, round, query, purpose, noise_multiplier,"
+        " sampling_rate, count, mechanism, noise) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (now(), entry.run, entry.round, entry.query, entry.purpose, *cost, entry.noise),
+    )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from fedlab.core.schema import Schema
 from fedlab.queries import Rows
 from fedlab.queries.query import Split
 
@@ -23,12 +24,13 @@ class Narrowing:
     def __init__(self) -> None:
         self._kept: deque[tuple[tuple[Rows, tuple[str, ...] | None, Mask | None], Rows]]
         self._kept = deque(maxlen=MOST_KEPT)
+        self._last: tuple[Rows, Schema | None, Mask | None, Rows] | None = None
 
     def rows(
         self,
         whole: Mapping[str, Rows],
         split: Split,
-        names: tuple[str, ...] | None,
+        asked: Schema | None,
         kept: Mask | None,
     ) -> Rows:
         """Rows of a split.
@@ -37,14 +39,24 @@ class Narrowing:
         ----------
         whole : mapping of str to Rows
         split : "train" or "test"
-        names : tuple of str or None
-            Features that the query asks for; None for all.
+        asked : Schema or None
+            Whose features the query asks for; None for all.
         kept : ndarray of bool of shape (n_samples,) or None
             Rows of patients who agreed; None for all.
         """
         rows = whole[split]
+        # By identity: columns of a table and masks of a cohort are made once and looked up, and in
+        # one process the requests of a run share their schema.
+        last = self._last
+        if last is not None and last[0] is rows and last[1] is asked and last[2] is kept:
+            return last[3]
+        names = None if asked is None else asked.names
+        found = self._found(rows, names, kept)
+        self._last = (rows, asked, kept, found)
+        return found
+
+    def _found(self, rows: Rows, names: tuple[str, ...] | None, kept: Mask | None) -> Rows:
         for key, found in self._kept:
-            # By identity: columns of a table and masks of a cohort are made once and looked up.
             if key[0] is rows and key[1] == names and key[2] is kept:
                 return found
         narrow = _narrow(rows, names, kept)

@@ -31,6 +31,7 @@ from fedlab.site.audit import AuditLog
 from fedlab.site.consent import Consent
 from fedlab.site.gate import (
     UNSIGNED,
+    Fitting,
     asked_schema,
     charge_of,
     check_address,
@@ -176,7 +177,7 @@ class Site:
         self._patients: Patients | None = None
         if holding.patients is not None:
             self._patients = Patients(self._store, holding.patients, consent)
-        self._narrowing = Narrowing()
+        self._narrowing, self._fitting = Narrowing(), Fitting(self._schema)
         if keep:
             kept = Kept.of(
                 read_table(data, name),
@@ -357,7 +358,7 @@ class Site:
             asked = request if step is None else self._sums.inner(request)
             cohort = None
             if asked is not None:
-                check_fit(asked.query, self._schema, self.policy)
+                check_fit(asked.query, self._fitting, self.policy)
                 cohort = self._allow(asked)
                 rows = 0 if cohort is None else cohort.rows
                 shares = self._sums.shares(request)
@@ -483,8 +484,7 @@ class Site:
             context.secret = not self.simulated
             context.allowed = event.count
         asked, kept = asked_schema(request.query), None if cohort is None else cohort.kept
-        names = None if asked is None else asked.names
-        rows = self._narrowing.rows(self._rows, request.query.split, names, kept)
+        rows = self._narrowing.rows(self._rows, request.query.split, asked, kept)
         with one_thread(), aside():
             answer = request.query.compute(rows, context)
         context.close()

@@ -56,7 +56,8 @@ class Store:
 
     def __init__(self, home: Path | None, site: str) -> None:
         self._lock = threading.RLock()
-        self._site, self._signed = site, 0
+        self._site, self._signed, self._due = site, 0, 0
+        self._alone = home is None
         try:
             if home is not None:
                 home.mkdir(parents=True, exist_ok=True)
@@ -121,18 +122,37 @@ class Store:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
-                self._sign_heads()
+                if self._is_due():
+                    self._sign_heads()
             except BaseException:
-                self._signed = 0
+                self._signed, self._due = 0, 0
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
 
+    def append(self, statement: str, values: tuple[object, ...]) -> None:
+        """Add one line; in memory a single statement is a transaction of its own."""
+        with self._lock:
+            if not self._alone or self._is_due():
+                with self.transaction() as connection:
+                    connection.execute(statement, values)
+            else:
+                self._connection.execute(statement, values)
+
+    def _is_due(self) -> bool:
+        # A home may have other holders, who add entries too.
+        return not self._alone or self._connection.total_changes >= self._due
+
     def _sign_heads(self) -> None:
         """Keep a signed head at the first entry and at every `INTERVAL`-th."""
         (last,) = self._connection.execute("SELECT max(sequence) FROM chain").fetchone()
+        if last is None:
+            return
+        # Each entry is two changes, its line and its link; to ask for the last one each time would
+        # cost as much as the entry.
+        self._due = self._connection.total_changes + 2 * (INTERVAL - last % INTERVAL)
         # The next one due is at the next multiple, wherever other holders of the home have got to.
-        if last is None or (self._signed and last < (self._signed // INTERVAL + 1) * INTERVAL):
+        if self._signed and last < (self._signed // INTERVAL + 1) * INTERVAL:
             return
         for sequence, digest in self._connection.execute(
             "SELECT sequence, hash FROM chain WHERE sequence > ? AND (sequence = 1 OR"
