@@ -21,7 +21,7 @@ LAYERS = (
     "attacks audit beside comparison contributions coordinator cox_inference datasets estimates"
     " evaluation export federation gap history inference mask_lesson partitioning"
     " personal_evaluation pooled pooled_rows preprocessing quality replay rounds run_figure saves"
-    " scan secure_sum single_sites spend standing stepping survival training",
+    " scan secure_sum single_sites spend standing stepping sum_steps survival training",
     "engines",
     "strategies",
     "site",
