@@ -122,6 +122,18 @@ def contributions(
             f"{permutations!r}",
             "Pass e.g. permutations=100.",
         )
+    if any(done.noise for done in rounds):
+        raise TrainingError(
+            "Contributions need the exact update of each site.",
+            "a run under a promise about whole sites, which covers the noisy means alone",
+            "Compare sites in a run without privacy, where they allow one.",
+        )
+    if any(done.hidden for done in rounds):
+        raise TrainingError(
+            "Contributions of this kind need the update of each site.",
+            "a run whose updates are hidden in secure sums",
+            "Use run.quality(), which needs sums only, or aggregation='plain'.",
+        )
     forgetful = [done.strategy for done in rounds if done.strategy and not done.answers]
     if forgetful:
         name = type(forgetful[0]).__name__

@@ -6,6 +6,7 @@
     ├── DataError            rows, columns or files that cannot be used
     │   └── SchemaError      sites that do not describe the same features
     ├── PrivacyError         a privacy promise that cannot be made or kept
+    │   └── SecureSumError   a secure sum that has to stop; nothing was opened
     ├── TrainingError        a model, strategy or run that cannot go on
     ├── RefusedError         a site said no; carries the site's code
     ├── MessageError         bytes that are not a message of ours
@@ -27,6 +28,7 @@ __all__ = [
     "RefusedError",
     "SaveFileError",
     "SchemaError",
+    "SecureSumError",
     "TrainingError",
 ]
 
@@ -86,6 +88,10 @@ class SchemaError(DataError):
 
 class PrivacyError(FedlabError, ValueError):
     """A privacy promise that cannot be made or kept."""
+
+
+class SecureSumError(PrivacyError):
+    """A secure sum has to stop: too few sites, a message that does not fit. Nothing was opened."""
 
 
 class TrainingError(FedlabError, ValueError):

@@ -107,6 +107,12 @@ def evaluate(
             f"{type(model).__name__} for {space.schema.target!r}",
             "Leave privacy out.",
         )
+    if privacy is not None and privacy.unit != "record":
+        raise PrivacyError(
+            "Models are judged under a promise about records.",
+            f"{type(privacy).__name__}",
+            "Pass e.g. privacy=fl.RecordDP(epsilon=0.5, delta=1e-5).",
+        )
     histograms: dict[str, Reply] = {}
     refusals: dict[str, RefusedError] = {}
     sites = sorted(problem.rows)

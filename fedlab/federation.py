@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,12 +14,13 @@ from fedlab.core.preprocess import Preprocess
 from fedlab.core.schema import Schema, agree
 from fedlab.displays.tables import rounded_up, to_html
 from fedlab.engines import Engine, InProcess
-from fedlab.errors import DataError, SaveFileError
+from fedlab.errors import DataError, PrivacyError, SaveFileError, TrainingError
 from fedlab.evaluation import ALL_SITES
 from fedlab.preprocessing import agree_space
-from fedlab.privacy import RecordDP
+from fedlab.privacy import RecordDP, SiteDP
 from fedlab.queries import Describe, Description, Query, ReadLedger, Statement
 from fedlab.saves import read_save
+from fedlab.secure_sum import SecureCoordinator, SecureSum
 from fedlab.site import Site
 from fedlab.spend import PrivacySpend, spend_of
 from fedlab.stepping import check_private
@@ -43,6 +44,9 @@ class Federation:
     categories : "same" or "union"
         Whether sites must declare one list of categories of each column, or lists that differ are
         joined by the names of the categories. What a site declares is public.
+    identities : mapping of str to str, optional
+        Public keys of sites in hexadecimal, as their data owners gave them (``site.identity``).
+        Sites that are not named are known by the key they show.
 
     Raises
     ------
@@ -50,6 +54,8 @@ class Federation:
         When there is no site, or two have one name.
     SchemaError
         When the sites' columns differ, naming site and column.
+    PrivacyError
+        When a site shows another identity than the one given.
 
     Examples
     --------
@@ -66,6 +72,7 @@ class Federation:
         seed: int = 0,
         engine: Engine | None = None,
         categories: Literal["same", "union"] = "same",
+        identities: Mapping[str, str] | None = None,
     ) -> None:
         sites = [sites] if isinstance(sites, Site) else list(sites)
         if not sites or not all(isinstance(site, Site) for site in sites):
@@ -101,16 +108,29 @@ class Federation:
         self.seed = seed
         self._connection = (engine or InProcess()).connect(sites)
         self._descriptions = self._describe(Coordinator(self._connection, seed))
+        self._pin(identities or {})
         declared = {
             (site, split): rows
             for site, told in self._descriptions.items()
             for split, rows in (("train", told.train_rows), ("test", told.test_rows))
         }
-        self.coordinator = Coordinator(self._connection, seed, declared)
+        simulated = all(told.simulated for told in self._descriptions.values())
+        self.coordinator = Coordinator(self._connection, seed, declared, simulated)
         self.schema: Schema = agree(
             {site: description.schema for site, description in self._descriptions.items()},
             categories=categories,
         )
+
+    def _pin(self, identities: Mapping[str, str]) -> None:
+        for site, expected in sorted(identities.items()):
+            shown = self._descriptions[site].identity.hex() if site in self._descriptions else None
+            if shown != expected.lower():
+                raise PrivacyError(
+                    "A site must show the identity that its data owner gave.",
+                    "no such site" if shown is None else "another identity",
+                    "Ask the data owner for the key, and find out who answers in the site's place.",
+                    site=site,
+                )
 
     def _describe(self, coordinator: Coordinator) -> dict[str, Description]:
         replies = coordinator.ask("describe", 0, self._each(Describe()))
@@ -176,8 +196,9 @@ class Federation:
         model: Model,
         *,
         strategy: Strategy | None = None,
-        privacy: RecordDP | None = None,
+        privacy: RecordDP | SiteDP | None = None,
         preprocess: Preprocess | None = None,
+        aggregation: Literal["plain", "secure"] | SecureSum = "plain",
         evaluate: bool | None = None,
     ) -> Training:
         """Prepare a run; `Training.step` takes the first round.
@@ -192,12 +213,18 @@ class Federation:
         strategy : Strategy, optional
             How, e.g. ``fl.FedAvg()``. By default the exact one that fits the model, or
             averaging under privacy.
-        privacy : RecordDP, optional
-            The promise every answer of the run keeps.
+        privacy : RecordDP or SiteDP, optional
+            The promise every answer of the run keeps: about records, with noise at each site, or
+            about whole sites, with noise on the mean of their updates. That noise comes in shares
+            from the sites where aggregation is secure, and else from the coordinator, whom sites
+            then trust with their updates.
         preprocess : Preprocess, optional
             How numbers are scaled, gaps filled and categories made into columns, e.g.
             ``fl.Preprocess(impute="median", min_count=11)``. By default numbers are scaled and
             filled by their means, and each declared category has a column.
+        aggregation : "plain", "secure" or SecureSum
+            Whether the coordinator sees each site's answers, or nothing but their sums: for
+            preprocessing, training and judging alike.
         evaluate : bool, optional
             Score the common model after each round on training and held-out rows. By default only
             in runs without privacy, since scores are exact answers.
@@ -205,18 +232,22 @@ class Federation:
         Raises
         ------
         TrainingError
-            When the model does not fit the target.
+            When the model does not fit the target, or the strategy needs single answers that a
+            secure sum hides.
         PrivacyError
             When the strategy or the columns cannot keep the promise.
         RefusedError
             When a site refuses its sums.
         """
         model.check(self.schema)
+        coordinator = self._coordinator(aggregation)
         strategy = strategy or default_strategy(model, private=privacy is not None)
-        check_private(strategy, privacy)
+        check_private(strategy, privacy, secure=coordinator.adds)
+        if coordinator.adds:
+            strategy.joins()
         private = privacy is not None
         run_space = agree_space(
-            self.coordinator, self.sites, self.schema, model, preprocess, private=private
+            coordinator, self.sites, self.schema, model, preprocess, private=private
         )
         problem = Problem(
             model=model,
@@ -224,9 +255,30 @@ class Federation:
             rows=self.rows,
             seed=self.seed,
             private=private,
+            unit="record" if privacy is None else privacy.unit,
         )
         scored = privacy is None if evaluate is None else evaluate
-        return Training(self.coordinator, problem, strategy, privacy=privacy, evaluate=scored)
+        return Training(coordinator, problem, strategy, privacy=privacy, evaluate=scored)
+
+    def _coordinator(self, aggregation: str | SecureSum | None) -> Coordinator:
+        if aggregation == "plain" or aggregation is None:
+            return self.coordinator
+        how = SecureSum() if aggregation == "secure" else aggregation
+        if not isinstance(how, SecureSum):
+            raise TrainingError(
+                "aggregation must be 'plain', 'secure' or a SecureSum.",
+                f"{aggregation!r}",
+                "Pass aggregation='secure'.",
+            )
+        identities = {site: each.identity for site, each in self._descriptions.items()}
+        return SecureCoordinator(
+            self.coordinator.connection,
+            self.coordinator.seed,
+            self.coordinator.declared,
+            self.coordinator.simulated,
+            how=how,
+            identities=identities,
+        )
 
     @property
     def privacy(self) -> PrivacySpend:
@@ -275,7 +327,7 @@ def resume(path: str | Path, federation: Federation) -> Training:
             "Make the federation as it was.",
         )
     return Training(
-        federation.coordinator,
+        federation._coordinator(save.secure),
         problem,
         save.strategy,
         privacy=save.privacy,

@@ -9,6 +9,8 @@ import pandas as pd
 
 from fedlab.core.model import Model
 from fedlab.privacy import Event, epsilon_spent
+from fedlab.privacy.events import Unit
+from fedlab.privacy.site_level import for_site
 from fedlab.rounds import Round, pooled
 
 __all__ = ["history_of"]
@@ -17,7 +19,11 @@ Charges = Sequence[dict[str, Event]]
 
 
 def history_of(
-    rounds: Sequence[Round], model: Model, charges: Charges, delta: float | None
+    rounds: Sequence[Round],
+    model: Model,
+    charges: Charges,
+    delta: float | None,
+    unit: Unit = "record",
 ) -> pd.DataFrame:
     """Sites, bytes, update norm, losses, the model's score and ε so far, one row a round.
 
@@ -30,13 +36,17 @@ def history_of(
         What each round cost each site, rounds that were rewound or interrupted included.
     delta : float or None
         δ of the promise; without one there is no ε.
+    unit : "record" or "site"
+        Whose ε it is; what sites charged their ledgers is for records.
     """
+    if unit == "site":
+        charges = [{site: for_site(event) for site, event in each.items()} for each in charges]
     dearest = None if delta is None else _dearest(charges, delta)
     lines = []
     for position, done in enumerate(rounds):
         trained, held_out = (pooled(each, model) for each in (done.after, done.held_out))
         line: dict[str, float] = {
-            "sites": len(done.norms),
+            "sites": len(done.sites),
             "bytes": sum(done.sizes.values()),
             "update_norm": _moved(rounds[position - 1], done) if position else np.nan,
             "train_loss": trained.get("loss", np.nan),

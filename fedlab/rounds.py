@@ -15,7 +15,10 @@ from fedlab.privacy import Event
 from fedlab.queries import Answer
 from fedlab.strategies import State, Strategy
 
-__all__ = ["Round", "SiteScore", "pooled"]
+__all__ = ["TOGETHER", "Round", "SiteScore", "pooled"]
+
+TOGETHER = "(all sites)"
+"""In the place of a site's name: what sites answered together, and none alone."""
 
 
 class SiteScore(msgspec.Struct, frozen=True):
@@ -45,6 +48,8 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         What each site's ledger was charged; empty without privacy.
     charged : int
         How often the run had been charged by then, rewound rounds included.
+    noise : str
+        Where noise came from that the coordinator added: "seeded" or "system", empty for none.
     strategy : Strategy or None
         What combined the answers; None for the start.
     before, after, held_out : dict of str to SiteScore
@@ -60,6 +65,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     excluded: dict[str, str] = {}
     charges: dict[str, Event] = {}
     charged: int = 0
+    noise: str = ""
     strategy: Strategy | None = None
     before: dict[str, SiteScore] = {}
     after: dict[str, SiteScore] = {}
@@ -71,13 +77,23 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         return self.state.round
 
     @property
+    def hidden(self) -> bool:
+        """Whether sites' answers were seen as a sum alone, or may be shown as one alone."""
+        return TOGETHER in self.norms
+
+    @property
+    def sites(self) -> list[str]:
+        """Sites whose answers made the round, sorted."""
+        return sorted(self.rows if self.hidden else self.norms)
+
+    @property
     def frame(self) -> pd.DataFrame:
         """One row a site: rows, bytes sent, update norm, mean loss before and after."""
-        sites = sorted(self.norms)
+        sites = self.sites
         table: dict[str, list[Any]] = {
             "rows": [self.rows[site] for site in sites],
             "bytes": [self.sizes[site] for site in sites],
-            "update_norm": [self.norms[site] for site in sites],
+            "update_norm": [self.norms.get(site, np.nan) for site in sites],
             "loss_before": [_mean_loss(self.before.get(site)) for site in sites],
             "loss_after": [_mean_loss(self.after.get(site)) for site in sites],
         }
@@ -94,7 +110,16 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         notes = self._left_out()
         if self.charges and not self.after:
             notes.append(
-                "Losses are not shown: under RecordDP only the noisy update leaves a site."
+                "Losses are not shown: they are exact answers, which no promise of privacy covers."
+            )
+        if self.noise:
+            notes.append(
+                "The noisy mean of the sites' clipped updates. Sites trusted the coordinator to "
+                f"add the noise ({self.noise}); what a single site sent is not kept."
+            )
+        elif self.hidden:
+            notes.append(
+                "A secure sum: what a single site sent is hidden, and so are its update and loss."
             )
         if self.strategy is None:
             notes.append("Before the first round.")

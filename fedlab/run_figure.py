@@ -38,7 +38,11 @@ def run_figure(run: Standing, most: int | None = None) -> go.Figure:
     return history_figure(
         run.history.iloc[shown],
         pd.DataFrame(norms, index=pd.Index(shown), columns=sites),
-        sizes=not run.strategy.sends_updates,
+        # Said from the start, when nothing has been hidden yet, or panels would change under way.
+        sizes=not run.strategy.sends_updates
+        or run.secure
+        or any(done.hidden for done in run.rounds),
         loss=run.problem.model.loss,
         promised=None if run.privacy is None else run.privacy.epsilon,
+        unit_of_epsilon="record" if run.privacy is None else run.privacy.unit,
     )

@@ -11,8 +11,9 @@ import msgspec
 
 from fedlab.core.wire import decode, encode
 from fedlab.errors import MessageError, SaveFileError
-from fedlab.privacy import Event, RecordDP
+from fedlab.privacy import Event, RecordDP, SiteDP
 from fedlab.rounds import Round
+from fedlab.secure_sum import SecureSum
 from fedlab.strategies import Problem, Strategy
 
 __all__ = ["Save", "read_save", "write_save", "write_whole"]
@@ -31,16 +32,19 @@ class Save(msgspec.Struct, frozen=True, kw_only=True):
         What each round cost each site, rounds that were rewound or interrupted included.
     inherited : int
         How many of them came from the run it was forked from.
+    secure : SecureSum or None
+        How answers are added, where no single one may be seen.
     """
 
     run: str
     problem: Problem
     strategy: Strategy
-    privacy: RecordDP | None
+    privacy: RecordDP | SiteDP | None
     evaluate: bool
     rounds: tuple[Round, ...]
     charges: tuple[dict[str, Event], ...]
     inherited: int
+    secure: SecureSum | None = None
 
 
 def write_whole(path: Path, data: bytes) -> None:

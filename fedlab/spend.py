@@ -31,10 +31,13 @@ class PrivacySpend:
     totals : DataFrame
         One row a site: ε spent and left, δ, answers without noise. The ε of a site is that of all
         its events composed, which is less than the sum over queries.
+    by_site : bool
+        Whether answers are among them whose promise was about whole sites.
     """
 
     frame: pd.DataFrame
     totals: pd.DataFrame
+    by_site: bool = False
 
     @property
     def notes(self) -> list[str]:
@@ -45,9 +48,24 @@ class PrivacySpend:
         ]
         if self.totals["exact_answers"].any():
             notes.append("Answers without noise are counted; no ε covers them.")
-        if (self.frame["noise"] == "seeded").any():
+        if self.frame["noise"].str.contains("seeded").any():
             notes.append(
                 "Seeded noise can be repeated: simulated sites teach, they do not protect."
+            )
+        if self.frame["noise"].str.contains("coordinator").any():
+            notes.append(
+                'Where noise is "coordinator", the site trusted the coordinator to add it to the '
+                "mean of the sites' updates: ε holds against everyone else."
+            )
+        if self.frame["noise"].str.contains("shared").any():
+            notes.append(
+                'Where noise is "shared", each site added a part of it: ε rests on as many other '
+                "sites adding theirs as must be left for a sum to be opened."
+            )
+        if self.by_site:
+            notes.append(
+                "Runs under SiteDP cost a ledger what one record of the site could change, up to "
+                "twice the clipping norm; run.history tells their ε for one site."
             )
         return notes
 
@@ -110,4 +128,9 @@ def spend_of(statements: Mapping[str, Statement]) -> PrivacySpend:
     return PrivacySpend(
         pd.DataFrame(lines, columns=names),
         pd.DataFrame(totals).set_index("site").astype({"epsilon_left": float, "budget": float}),
+        by_site=any(
+            line.noise == "coordinator" or line.noise.endswith("for sites")
+            for statement in statements.values()
+            for line in statement.lines
+        ),
     )

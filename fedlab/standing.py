@@ -13,7 +13,7 @@ from fedlab.coordinator import Coordinator
 from fedlab.displays.tables import to_html
 from fedlab.evaluation import Evaluation, evaluate
 from fedlab.history import history_of
-from fedlab.privacy import Event, RecordDP
+from fedlab.privacy import Event, RecordDP, SiteDP
 from fedlab.rounds import Round
 from fedlab.saves import Save, write_save
 from fedlab.strategies import Problem, State, Strategy, personal_parameters
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fedlab.export import ExportedModel, SigningKey
     from fedlab.inference import Inference
     from fedlab.pooled import Gap
+    from fedlab.quality import Quality
     from fedlab.site import Site
 
 __all__ = ["Standing"]
@@ -41,7 +42,7 @@ class Standing:
         Names the run to the sites.
     problem : Problem
     strategy : Strategy
-    privacy : RecordDP or None
+    privacy : RecordDP, SiteDP or None
     rounds : tuple of Round
         From round 0, the start, to now.
     """
@@ -49,7 +50,7 @@ class Standing:
     id: str
     problem: Problem
     strategy: Strategy
-    privacy: RecordDP | None
+    privacy: RecordDP | SiteDP | None
     rounds: tuple[Round, ...]
     _coordinator: Coordinator
     _evaluate: bool
@@ -65,7 +66,12 @@ class Standing:
         )
 
     def _repr_html_(self) -> str:
-        return to_html(self.history.tail(6), title=f"{self!r}: the last rounds")
+        promise = self.privacy
+        notes = [
+            f"ε so far is for one {each.unit}; neighbours: {each.neighbours}."
+            for each in ([] if promise is None else [promise])
+        ]
+        return to_html(self.history.tail(6), title=f"{self!r}: the last rounds", notes=notes)
 
     @property
     def state(self) -> State:
@@ -78,15 +84,22 @@ class Standing:
         return self.state.round
 
     @property
+    def secure(self) -> bool:
+        """Whether sites' answers are seen as sums alone."""
+        return self._coordinator.adds
+
+    @property
     def history(self) -> pd.DataFrame:
         """One row a round: sites, bytes, update norm, losses, accuracy, ε so far.
 
         Losses are means in nats over the rows of all sites that were scored. ε is that of the site
-        which has spent most on this run by now, at the δ of `privacy`, for this run alone and what
-        it was forked from. The last row holds all that was spent, rewound rounds included.
+        which has spent most on this run by now, at the δ of `privacy` and for its unit, for this
+        run alone and what it was forked from. The last row holds all that was spent, rewound rounds
+        included.
         """
         delta = None if self.privacy is None else self.privacy.delta
-        return history_of(self.rounds, self.problem.model, self._charges, delta)
+        unit = "record" if self.privacy is None else self.privacy.unit
+        return history_of(self.rounds, self.problem.model, self._charges, delta, unit)
 
     def plot(self) -> go.Figure:
         """Losses, the model's score and what each site sent, by round."""
@@ -255,6 +268,31 @@ class Standing:
             permutations=permutations,
         )
 
+    def quality(self, *, level: float = 0.95) -> Quality:
+        """Which sites' rounds gain more and which gain less, from sums alone.
+
+        For runs whose updates are hidden in secure sums, though it needs none. Sites must be drawn
+        for each round, as by ``fl.FedAvg(site_fraction=0.5)``; no site is asked anything.
+
+        Parameters
+        ----------
+        level : float
+            Coverage of each interval.
+
+        Raises
+        ------
+        TrainingError
+            When the same sites took part in all rounds, when there are too few rounds, or when
+            they were not judged on held-out rows.
+
+        Examples
+        --------
+        ``run.quality().plot()``
+        """
+        from fedlab.quality import infer_quality
+
+        return infer_quality(self.problem, self.rounds, level=level)
+
     def export(
         self,
         folder: str | Path,
@@ -311,6 +349,7 @@ class Standing:
             rounds=self.rounds,
             charges=self._charges,
             inherited=self._inherited,
+            secure=getattr(self._coordinator, "how", None),
         )
         write_save(Path(path), save, overwrite=overwrite)
         return Path(path)

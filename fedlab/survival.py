@@ -93,7 +93,8 @@ def concordance(
     query = RiskHistogram(
         model=model, space=problem.space, parameters=state.parameters, bins=bins, split=split
     )
-    replies = federation.coordinator.ask(run.id, run.round, dict.fromkeys(sorted(scores), query))
+    willing = sorted(problem.rows.keys() - refusals.keys())
+    replies = federation.coordinator.ask(run.id, run.round, dict.fromkeys(willing, query))
     counts = np.sum([tally(replies[site])["histogram"] for site in sorted(replies)], axis=0)
     lines = {
         site: _line(score.rows, score.sums["concordant"], score.sums["comparable"])

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import msgspec
 
 from fedlab.coordinator import Coordinator
-from fedlab.errors import TrainingError
-from fedlab.privacy import Event, RecordDP
+from fedlab.errors import PrivacyError, TrainingError
+from fedlab.privacy import Event, RecordDP, SiteDP
 from fedlab.queries import Reply
 from fedlab.rounds import Round
 from fedlab.standing import Standing
@@ -32,7 +32,7 @@ class Training(Standing):
         Names the run to the sites.
     problem : Problem
     strategy : Strategy
-    privacy : RecordDP or None
+    privacy : RecordDP, SiteDP or None
     rounds : tuple of Round
         From round 0, the start, to now.
     """
@@ -43,7 +43,7 @@ class Training(Standing):
         problem: Problem,
         strategy: Strategy,
         *,
-        privacy: RecordDP | None = None,
+        privacy: RecordDP | SiteDP | None = None,
         evaluate: bool = True,
         id: str | None = None,
         rounds: tuple[Round, ...] = (),
@@ -187,7 +187,10 @@ class Training(Standing):
         return self
 
     def fork(
-        self, *, strategy: Strategy | None = None, privacy: RecordDP | None = None
+        self,
+        *,
+        strategy: Strategy | None = None,
+        privacy: RecordDP | SiteDP | None = None,
     ) -> Training:
         """Another run that starts where this one stands; this one stays.
 
@@ -195,13 +198,15 @@ class Training(Standing):
         ----------
         strategy : Strategy, optional
             Goes on with another strategy.
-        privacy : RecordDP, optional
+        privacy : RecordDP or SiteDP, optional
             Goes on under another promise; what was spent before is spent.
 
         Raises
         ------
         TrainingError
             When privacy is asked for in a run that has none: its scaling was learned from rows.
+        PrivacyError
+            When the promise is about another unit, or the strategy cannot keep it.
         """
         if privacy is not None and self.privacy is None:
             raise TrainingError(
@@ -210,11 +215,17 @@ class Training(Standing):
                 "Start one with fed.train(..., privacy=...).",
             )
         chosen = strategy or self.strategy
-        check_private(chosen, privacy or self.privacy)
+        if privacy is not None and self.privacy is not None and privacy.unit != self.privacy.unit:
+            raise PrivacyError(
+                "What a run has spent is counted for one unit.",
+                f"a promise about a {privacy.unit} after one about a {self.privacy.unit}",
+                "Start a run with fed.train(..., privacy=...).",
+            )
+        check_private(chosen, privacy or self.privacy, secure=self._coordinator.adds)
         rounds = self.rounds
         if strategy is not None:
             carried = chosen.init(self.problem).carried
-            state = State(self.round, self.state.parameters, carried)
+            state = State(self.round, self.state.parameters, carried, self.state.clipping_norm)
             rounds = (*rounds[:-1], msgspec.structs.replace(rounds[-1], state=state))
         return Training(
             self._coordinator,

@@ -1,7 +1,7 @@
 """Imports go down the list of layers, and never round in a circle.
 
-Displays sit below the verbs: a figure takes computed arrays and calls no verb, while each verb's
-result offers ``.plot()`` and so imports its figure.
+Displays sit right above the core: a figure takes computed arrays and asks nobody, while each result
+offers ``.plot()`` and so imports its figure.
 """
 
 import ast
@@ -18,16 +18,16 @@ ROOT = Path(__file__).parents[1]
 # Top to bottom; the second entry is one layer, the analyst's verbs.
 LAYERS = (
     "widgets",
-    "beside comparison contributions coordinator cox_inference datasets estimates evaluation"
-    " export federation gap history inference partitioning personal_evaluation pooled"
-    " pooled_rows preprocessing replay rounds run_figure saves single_sites spend standing"
-    " stepping survival training",
-    "displays",
+    "attacks audit beside comparison contributions coordinator cox_inference datasets estimates"
+    " evaluation export federation gap history inference mask_lesson partitioning"
+    " personal_evaluation pooled pooled_rows preprocessing quality replay rounds run_figure saves"
+    " scan secure_sum single_sites spend standing stepping sum_steps survival training",
     "engines",
     "strategies",
     "site",
     "queries",
     "privacy",
+    "displays",
     "core",
     "errors",
 )

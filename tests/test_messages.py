@@ -18,6 +18,7 @@ from fedlab.errors import MessageError
 from fedlab.privacy import Event
 from fedlab.queries import (
     Answer,
+    AuditHead,
     Describe,
     Description,
     LocalFit,
@@ -27,6 +28,7 @@ from fedlab.queries import (
     PersonalFit,
     PersonalUpdate,
     Query,
+    ReadAuditHead,
     ReadLedger,
     Refusal,
     Reply,
@@ -44,7 +46,12 @@ from tests.builders import PROMISE
 from tests.travelling import ARRAYS, MORE, PARAMETERS, POSITIVE, SCHEMAS, SPACES, SPLITS, TEXT
 
 MODELS = st.builds(fl.LogisticRegression, C=POSITIVE | st.just(math.inf))
-EVENTS = st.builds(Event, POSITIVE, st.floats(0.01, 1), st.integers(1, 9))
+EVENTS = st.builds(Event, POSITIVE, st.floats(0.01, 1), st.integers(1, 9)) | st.builds(
+    Event,
+    POSITIVE,
+    count=st.integers(1, 9),
+    mechanism=st.sampled_from(["gaussian", "laplace", "concentrated"]),
+)
 COMMON: dict[str, Any] = {"model": MODELS, "space": SPACES}
 MANY = st.lists(PARAMETERS, max_size=3).map(tuple)
 FITS = st.builds(
@@ -96,12 +103,27 @@ MEMBERS: dict[type, st.SearchStrategy[Any]] = {
     **{type(each): st.just(each) for each in (*STRATEGIES, *RULES, *OTHER_MODELS)},
     Describe: st.just(Describe()),
     ReadLedger: st.just(ReadLedger()),
+    ReadAuditHead: st.builds(ReadAuditHead, st.integers(0, 2**53)),
+    AuditHead: st.builds(
+        AuditHead,
+        site=TEXT,
+        sequence=st.integers(0, 2**53),
+        hash=st.binary(max_size=32),
+        identity=st.binary(max_size=32),
+        signature=st.binary(max_size=64),
+    ),
     Moments: st.builds(Moments, SCHEMAS, ARRAYS),
     PersonalFit: st.builds(
         PersonalFit, common=FITS, own=PARAMETERS, learning_rate=POSITIVE, mu=POSITIVE
     ),
     PersonalUpdate: st.builds(PersonalUpdate, PARAMETERS, PARAMETERS),
-    NewtonStep: st.builds(NewtonStep, parameters=PARAMETERS, **COMMON),
+    NewtonStep: st.builds(
+        NewtonStep,
+        parameters=PARAMETERS,
+        curvature_norm=POSITIVE,
+        curvature_share=st.floats(0.01, 0.99),
+        **COMMON,
+    ),
     LocalFit: FITS,
     Score: st.builds(Score, candidates=MANY, split=SPLITS, **COMMON),
     ScoreHistogram: st.builds(
@@ -120,7 +142,9 @@ MEMBERS: dict[type, st.SearchStrategy[Any]] = {
         source=TEXT,
     ),
     MomentSums: st.builds(MomentSums, ARRAYS, ARRAYS, ARRAYS),
-    Slope: st.builds(Slope, loss=st.floats(), gradient=PARAMETERS, hessian=ARRAYS),
+    Slope: st.builds(
+        Slope, loss=st.floats(), gradient=PARAMETERS, hessian=ARRAYS, variance=POSITIVE
+    ),
     Tally: st.builds(Tally, st.dictionaries(TEXT, ARRAYS, max_size=3)),
     Update: st.builds(Update, PARAMETERS),
     Statement: st.builds(
@@ -180,6 +204,9 @@ REQUESTS = st.builds(
     query=QUERIES,
     privacy=st.none() | st.just(PROMISE),
     rehearsal=st.booleans(),
+    actor=TEXT,
+    sequence=st.integers(0, 2**64 - 1),
+    signature=st.binary(max_size=64),
 )
 REPLIES = st.builds(
     Reply,

@@ -228,11 +228,13 @@ def test_a_private_reply_holds_nothing_but_the_noisy_update() -> None:
     update = answer_of(reply)
     assert isinstance(update, Update)
     fields = msgspec.msgpack.decode(encode(reply))
-    assert set(fields) == {"site", "round", "rows", "charge", "answer", "refusal"}
+    names = {"site", "round", "rows", "charge", "answer", "refusal", "signature"}
+    assert set(fields) == names
+    assert reply.signature == b""
     assert set(fields["answer"]) == {"type", "delta"}
     assert set(fields["answer"]["delta"]) == {"coef", "intercept"}
     assert fields["rows"] == 64
-    assert set(fields["charge"]) == {"noise_multiplier", "sampling_rate", "count"}
+    assert set(fields["charge"]) == {"noise_multiplier", "sampling_rate", "count", "mechanism"}
 
 
 def test_a_private_run_asks_for_nothing_beside_the_noisy_updates() -> None:
@@ -253,13 +255,13 @@ def test_without_a_range_for_every_number_a_private_run_does_not_begin() -> None
     assert set(sites[0].audit.frame["query"]) == {"Describe"}
 
 
-def test_newton_offers_no_privacy() -> None:
+def test_a_strategy_without_bounded_sensitivity_offers_no_privacy() -> None:
     fed = fl.Federation(deal(table(64), [64]))
-    with pytest.raises(PrivacyError, match="FedNewton has no bounded sensitivity"):
-        fed.train(MODEL, strategy=fl.FedNewton(), privacy=PROMISE)
+    with pytest.raises(PrivacyError, match="FedSums has no bounded sensitivity"):
+        fed.train(MODEL, strategy=fl.FedSums(), privacy=PROMISE)
     private = fed.train(MODEL, strategy=fl.FedAvg(), privacy=PROMISE)
-    with pytest.raises(PrivacyError, match="FedNewton has no bounded sensitivity"):
-        private.fork(strategy=fl.FedNewton())
+    with pytest.raises(PrivacyError, match="FedSums has no bounded sensitivity"):
+        private.fork(strategy=fl.FedSums())
     with pytest.raises(fl.errors.TrainingError, match="private from its start"):
         fed.train(MODEL, strategy=fl.FedAvg()).fork(privacy=PROMISE)
 

@@ -14,14 +14,16 @@ import fedlab as fl
 ROOT = Path(__file__).parents[1] / "fedlab"
 # To change this list is to change what users have written down in their notebooks.
 NAMES = """
-    BernoulliNB CentredClipping CoxRegression Ditto ExportedModel FedAdagrad FedAdam FedAvg FedAvgM
-    FedBoost FedCox FedForest FedNewton FedNova FedProx FedSGD FedSums FedYogi Federation FineTuning
-    Gap GaussianNB GeometricMedian GradientBoostingClassifier GradientBoostingRegressor InProcess
-    Inference KMeans Krum LabelSkew LinearRegression LogisticRegression Mean Median MultiKrum
-    NormClipping PCA PoissonRegression Policy Preprocess QuantitySkew RandomForestClassifier
-    RandomForestRegressor RecordDP Ridge SCAFFOLD SVC SigningKey Site SklearnModel TrimmedMean
-    compare concordance core datasets displays engines errors export load partition privacy queries
-    resume site strategies widgets
+    Actor AdaptiveClipping Approval Authorization BernoulliNB CentredClipping Consent
+    CoxRegression Ditto ExportedModel FedAdagrad FedAdam FedAvg FedAvgM FedBoost FedCox
+    FedForest FedNewton FedNova FedProx FedSGD FedSums FedYogi Federation FineTuning Gap
+    GaussianNB GeometricMedian GradientBoostingClassifier GradientBoostingRegressor InProcess
+    Inference KMeans Krum LabelSkew LinearRegression LogisticRegression MaskLesson Mean Median
+    MultiKrum NormClipping PCA PoissonRegression Policy Preprocess Quality QuantitySkew
+    RandomForestClassifier RandomForestRegressor RecordDP Ridge SCAFFOLD SVC ScanReport
+    SecureSum Signed SigningKey Site SiteDP SklearnModel TrimmedMean attacks audit compare
+    concordance core datasets displays engines errors export load mask_lesson partition privacy
+    queries resume scan scan_notebook scan_text site strategies widgets
 """
 
 

@@ -10,15 +10,17 @@ import pytest
 import fedlab as fl
 from fedlab.errors import RefusedError
 from fedlab.privacy import RecordDP
-from fedlab.queries import Moments
+from fedlab.queries import Ranks
 from tests.builders import (
     DELTA,
     MODEL,
     PROMISE,
+    RANGES,
     ask,
     deal,
     fit,
     histogram,
+    lone,
     make,
     request,
     table,
@@ -63,7 +65,7 @@ def test_a_refusal_comes_before_any_row_is_read(
 
 def test_queries_without_bounded_sensitivity_are_refused_under_privacy() -> None:
     site = make()
-    reply = ask(site, Moments(site.schema, np.zeros(3)), privacy=PROMISE)
+    reply = ask(site, Ranks(site.schema, np.zeros((3, 2))), privacy=PROMISE)
     assert reply.refusal is not None
     assert reply.refusal.code == "no-sensitivity"
     assert site.ledger.frame.empty
@@ -117,3 +119,18 @@ def test_one_site_that_refuses_keeps_the_others_from_paying() -> None:
         run.step()
     assert rich.ledger.frame.empty
     assert run.round == 0
+
+
+@pytest.mark.parametrize(
+    ("steps", "batch_size", "refused"),
+    [(1, 1, True), (2, 5, True), (1, 11, False), (None, 1, False), (1, None, False)],
+)
+def test_an_answer_from_a_few_rows_of_many_is_an_answer_from_few(
+    steps: int | None, batch_size: int | None, refused: bool
+) -> None:
+    door = lone(table(60), policy=fl.Policy(), ranges=RANGES)
+    reply = ask(door, fit(door, steps=steps, batch_size=batch_size))
+    assert (reply.refusal is not None) == refused
+    if reply.refusal is not None:
+        assert reply.refusal.code == "cohort"
+        assert "batch_size" in reply.refusal.remedy

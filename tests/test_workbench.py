@@ -19,7 +19,7 @@ import pytest
 
 import fedlab as fl
 from fedlab.core.parameters import Parameters
-from fedlab.errors import TrainingError
+from fedlab.errors import SecureSumError, TrainingError
 from fedlab.queries import Answer, Query, Reply, Request
 from fedlab.strategies import Problem, State, Strategy
 from fedlab.training import Training
@@ -376,10 +376,12 @@ def test_other_bad_fields_are_said_in_words(bench: Workbench) -> None:
     assert "<img" not in shown(bench)
 
 
-def test_newton_under_privacy_is_refused_in_words(bench: Workbench) -> None:
+def test_newton_under_privacy_takes_noisy_steps(bench: Workbench) -> None:
     bench.form.promise.private.value, bench.form.kind.value = True, "FedNewton"
-    click(bench, bench.form.start)
-    assert "FedNewton has no bounded sensitivity" in shown(bench)
+    click(bench, bench.form.start, bench.controls.step)
+    assert bench.error is None
+    assert bench.run is not None
+    assert [event.count for event in bench.run.rounds[-1].charges.values()][:1] == [1]
 
 
 def test_a_refusal_by_a_sites_budget_loses_nothing() -> None:
@@ -757,7 +759,7 @@ def displayed(bench: Workbench) -> list[str]:
         for child in getattr(widget, "children", ()):
             yield from seen(child)
 
-    buttons = (ipw.Button, ipw.Box)
+    buttons = (ipw.Button, ipw.Box, ipw.HTML)
     return [w.description for w in seen(bench.form.widget) if not isinstance(w, buttons)]
 
 
@@ -781,7 +783,7 @@ def test_only_settings_that_count_are_shown(
 ) -> None:
     bench.form.models.kind.value = model
     bench.form.kind.value = strategy
-    assert displayed(bench) == ["Model", *labels, "Record-level privacy"]
+    assert displayed(bench) == ["Model", *labels, "Record-level privacy", "Secure sum"]
 
 
 BAD_MODELS: list[tuple[str, str, Any, str]] = [
@@ -930,3 +932,80 @@ def test_a_rule_given_in_code_is_kept() -> None:
     bench = Workbench(federation(), strategy=strategy)
     assert bench.form.strategy() == strategy
     assert bench.form.rules.kind.value == "NormClipping"
+
+
+def secure_bench(*sizes: int) -> Workbench:
+    """A workbench whose form asks for a secure sum."""
+    sites = deal(table(sum(sizes)), list(sizes), test_size=0.2)
+    bench = Workbench(fl.Federation(sites, seed=3))
+    bench.form.adding.secure.value = True
+    return bench
+
+
+def test_the_switch_of_the_secure_sum_hides_what_single_sites_sent() -> None:
+    bench = secure_bench(40, 50, 60)
+    click(bench, bench.controls.step)
+    assert bench.error is None
+    assert bench.run is not None
+    assert bench.run.rounds[-1].hidden
+    assert "through secure sums" in shown(bench)
+    assert "what a single site sent is hidden" in shown(bench)
+    plain = Workbench(bench.fed)
+    click(plain, plain.controls.step)
+    assert plain.run is not None
+    gap = bench.run.state.parameters - plain.run.state.parameters
+    assert np.abs(gap.vector).max() < 1e-8
+    click(bench, bench.results.evaluate)
+    assert bench.error is None
+    assert bench.results._shown["evaluation"].value.count("<tr>") < len(bench.fed.sites)
+
+
+def test_under_a_secure_sum_the_chart_shows_what_all_sites_sent_together() -> None:
+    bench = secure_bench(40, 50, 60)
+    click(bench, bench.form.start)
+    before = [(trace.name, trace.yaxis) for trace in chart(bench).data]
+    click(bench, bench.controls.step, bench.controls.step)
+    live = chart(bench)
+    assert [(trace.name, trace.yaxis) for trace in live.data] == before
+    (sent,) = [trace for trace in live.data if trace.name == "all sites"]
+    titles = [live.layout[name].title.text for name in ("yaxis", "yaxis2", "yaxis3")]
+    assert titles[-1] == "sent by all<br>sites (kB)"
+    assert bench.run is not None
+    assert list(sent.y[1:]) == [size / 1000 for size in bench.run.history["bytes"][1:]]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "rule", "why"),
+    [
+        ("SCAFFOLD", "Mean", "Not with SCAFFOLD: a secure sum hides what each site sent."),
+        ("FineTuning", "Mean", "Not with FineTuning: a secure sum hides what each site sent."),
+        ("FedAdam", "Mean", ""),
+        ("FedAvg", "Median", "Not with Median: a robust rule looks at each site"),
+        ("FedNewton", "Median", ""),
+    ],
+)
+def test_the_switch_is_grey_and_says_why_where_single_answers_are_needed(
+    bench: Workbench, strategy: str, rule: str, why: str
+) -> None:
+    form = bench.form
+    form.adding.secure.value = True
+    form.rules.kind.value = rule
+    form.kind.value = strategy
+    assert form.adding.secure.disabled == bool(why)
+    assert form.aggregation() == ("plain" if why else "secure")
+    assert why in html.unescape(form.adding.widget.children[1].value)
+    # What was wanted comes back, and the reason goes.
+    form.rules.kind.value = "Mean"
+    form.kind.value = "FedAvg"
+    assert form.aggregation() == "secure"
+    assert form.adding.widget.children[1].value == ""
+
+
+def test_a_secure_sum_of_two_sites_is_refused_in_words(bench: Workbench) -> None:
+    bench.form.adding.secure.value = True
+    click(bench, bench.controls.step)
+    assert isinstance(bench.error, SecureSumError)
+    assert "A secure sum needs at least 3 different sites. Got 2." in shown(bench)
+    bench.form.adding.secure.value = False
+    click(bench, bench.controls.step)
+    assert bench.error is None

@@ -17,6 +17,8 @@ from fedlab.core.trees.bins import Bins
 from fedlab.core.trees.cells import Cells
 from fedlab.core.trees.nodes import Nodes
 from fedlab.core.vocabulary import Vocabulary
+from fedlab.privacy.secure.member import Opening
+from fedlab.privacy.secure.setting import Advert, Setting
 from fedlab.queries import (
     BoostHistogram,
     Bootstrap,
@@ -36,6 +38,19 @@ from fedlab.queries import (
     Statistics,
     Sums,
     Times,
+)
+from fedlab.queries.packing import Leaf, Pattern
+from fedlab.queries.secure_sum import (
+    Advertise,
+    Advertised,
+    Confirm,
+    Confirmed,
+    Mask,
+    Masked,
+    Open,
+    Opened,
+    Shared,
+    ShareSecrets,
 )
 from fedlab.strategies import FedBoost, FedCox, FedForest, FedSums
 
@@ -148,6 +163,22 @@ ROWS = st.dictionaries(TEXT, st.integers(0, 99), max_size=3)
 BOOTSTRAPS = st.builds(Bootstrap, SEEDS, ROWS)
 OPEN_NODES: dict[str, Any] = {"bins": BINS, "nodes": NODES, "tree": INTS, "node": INTS}
 SURVIVAL: dict[str, Any] = {"model": COX, "space": SPACES}
+DIGESTS = st.binary(min_size=32, max_size=32)
+SEALED = st.dictionaries(TEXT, st.binary(max_size=9), max_size=3)
+ADVERTS = st.builds(Advert, seal=DIGESTS, pad=DIGESTS, promise=DIGESTS, signature=DIGESTS)
+SETTINGS = st.builds(
+    Setting,
+    run=TEXT,
+    round=st.integers(0, 9),
+    attempt=st.integers(0, 2**53),
+    question=DIGESTS,
+    sites=TEXTS,
+    identities=st.lists(DIGESTS, max_size=3).map(tuple),
+    weights=st.lists(st.integers(1, 99), max_size=3).map(tuple),
+    threshold=st.integers(0, 9),
+)
+LEAVES = st.builds(Leaf, path=TEXTS, shape=st.just((2, 3)), whole=st.booleans())
+PATTERNS = st.builds(Pattern, TEXT, st.lists(LEAVES, max_size=3).map(tuple))
 MORE: dict[type, st.SearchStrategy[Any]] = {
     fl.RandomForestClassifier: FORESTS,
     fl.RandomForestRegressor: st.builds(fl.RandomForestRegressor, **FOREST),
@@ -234,4 +265,20 @@ MORE: dict[type, st.SearchStrategy[Any]] = {
         parameters=PARAMETERS,
         epochs=WHOLE,
     ),
+    Advertise: st.builds(
+        Advertise,
+        digest=DIGESTS,
+        setting=SETTINGS,
+        query=st.builds(Ranks, SCHEMAS, ARRAYS),
+        privacy=st.none() | st.just(fl.RecordDP(epsilon=1.0, delta=1e-5)),
+    ),
+    Advertised: st.builds(Advertised, ADVERTS),
+    ShareSecrets: st.builds(ShareSecrets, digest=DIGESTS, adverts=st.dictionaries(TEXT, ADVERTS)),
+    Shared: st.builds(Shared, st.dictionaries(TEXT, st.binary(max_size=9), max_size=3)),
+    Mask: st.builds(Mask, digest=DIGESTS, sealed=SEALED),
+    Masked: st.builds(Masked, INTS, PATTERNS),
+    Confirm: st.builds(Confirm, digest=DIGESTS, survivors=TEXTS),
+    Confirmed: st.builds(Confirmed, DIGESTS),
+    Open: st.builds(Open, digest=DIGESTS, confirmations=SEALED),
+    Opened: st.builds(Opened, st.builds(Opening, pads=SEALED, own=SEALED)),
 }

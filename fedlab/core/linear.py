@@ -143,7 +143,7 @@ class Linear(Differentiable):
         if slopes.ndim == 1:
             return np.hstack([slopes[:, None] * z, slopes[:, None]])
         by_coef = slopes[:, :, None] * z[:, None, :]
-        return np.hstack([by_coef.reshape(len(z), -1), slopes])
+        return np.hstack([by_coef.reshape(len(z), slopes.shape[1] * z.shape[1]), slopes])
 
     def gradient(self, parameters: Parameters, x: Array, y: Target) -> Parameters:
         """``sum slope (z, 1)``."""

@@ -16,7 +16,7 @@ import numpy as np
 from fedlab.core.parameters import Parameters
 from fedlab.errors import MessageError
 
-__all__ = ["Open", "decode", "encode", "encoded_size"]
+__all__ = ["Open", "decode", "encode", "encoded_size", "member"]
 
 T = TypeVar("T")
 
@@ -34,7 +34,14 @@ class Open:
     __slots__ = ()
 
 
-def _member(family: type, name: object) -> type:
+def member(family: type, name: object) -> Any:
+    """The class of an open family that goes by `name`.
+
+    Raises
+    ------
+    TypeError
+        When there is none.
+    """
     waiting: list[type] = list(family.__subclasses__())
     while waiting:
         candidate = waiting.pop()
@@ -65,7 +72,7 @@ def _read(kind: Any, value: Any) -> Any:
     if getattr(kind, "__origin__", kind) is np.ndarray:
         return _array(value)
     if isinstance(kind, type) and issubclass(kind, Open):
-        return msgspec.convert(value, _member(kind, value.get("type")), dec_hook=_read)
+        return msgspec.convert(value, member(kind, value.get("type")), dec_hook=_read)
     raise TypeError(f"{kind!r} does not travel")
 
 

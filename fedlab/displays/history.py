@@ -29,6 +29,7 @@ def history_figure(
     sizes: bool = False,
     loss: str = "log_loss",
     promised: float | None = None,
+    unit_of_epsilon: str = "record",
 ) -> go.Figure:
     """Losses, the model's score, ε and what sites sent by round, one above the other.
 
@@ -48,6 +49,8 @@ def history_figure(
         What the losses are, as `Model.loss` says.
     promised : float, optional
         ε that the run may spend.
+    unit_of_epsilon : str
+        Whose ε it is.
 
     Examples
     --------
@@ -67,7 +70,7 @@ def history_figure(
     panels = [
         (f"{words}<br>({unit})", known.iloc[:, :2], ["training rows", "held-out rows"]),
         (f"{score.name} on<br>held-out{percent}", known[[column]] * score.factor, [score.name]),
-        ("ε so far<br>(one record)", known[["epsilon"]].apply(rounded_up), ["ε"]),
+        (f"ε so far<br>(one {unit_of_epsilon})", known[["epsilon"]].apply(rounded_up), ["ε"]),
         _sent(history, norms, kept, sizes=sizes),
     ]
     empty = [panels[-1][0]] if sizes or norms is not None else []

@@ -2,5 +2,6 @@
 
 from fedlab.engines.engine import Connection, Engine
 from fedlab.engines.in_process import InProcess
+from fedlab.engines.signed import Signed
 
-__all__ = ["Connection", "Engine", "InProcess"]
+__all__ = ["Connection", "Engine", "InProcess", "Signed"]

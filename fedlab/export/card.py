@@ -17,7 +17,7 @@ from fedlab.export.kinds import grown, outputs_of, refuses_gaps
 from fedlab.export.limits import limits
 from fedlab.export.markdown import as_code, as_prose, table
 from fedlab.export.wording import meaning, says
-from fedlab.privacy import RecordDP
+from fedlab.privacy import RecordDP, SiteDP
 
 if TYPE_CHECKING:
     from fedlab.export.kinds import Fitted
@@ -117,6 +117,13 @@ def _metrics(model: Fitted, facts: CardFacts) -> Iterator[str]:
 
 
 def _privacy(facts: CardFacts) -> Iterator[str]:
+    promise = facts.privacy
+    if promise is not None:
+        yield (
+            f"Promise of the run: ε = {promise.epsilon:g} at δ = {promise.delta:g} over "
+            f"{promise.rounds:,} rounds, for one {promise.unit}. Neighbours: {promise.neighbours}. "
+            f"{_adder(promise, secure=facts.secure)}"
+        )
     if facts.spend is None:
         yield "The sites' ledgers were not read."
         return
@@ -134,11 +141,19 @@ def _privacy(facts: CardFacts) -> Iterator[str]:
     ]
     yield table(["Site", "ε spent", "Budget", "δ", "Answers without noise"], rows)
     yield (
-        f"Privacy unit: {RecordDP.unit}. Neighbouring tables: {RecordDP.neighbours}. Composed by "
-        "the accountant over everything each site had answered when this card was written, other "
-        "runs and analyses included."
+        f"Privacy unit of the ledgers: {RecordDP.unit}. Neighbouring tables: "
+        f"{RecordDP.neighbours}. Composed by the accountant over everything each site had answered "
+        "when this card was written, other runs and analyses included."
     )
     yield from map(as_prose, facts.spend.notes)
+
+
+def _adder(promise: RecordDP | SiteDP, *, secure: bool) -> str:
+    if promise.unit == "record":
+        return "Each site added the noise to what it sent."
+    if secure:
+        return "Each site added a share of the noise before it masked its update."
+    return "The coordinator, whom sites trusted with their updates, added the noise."
 
 
 def _ceiling(epsilon: float) -> str:

@@ -23,7 +23,7 @@ from fedlab.export.manifest import Manifest, libraries, measure
 from fedlab.export.page import as_page
 from fedlab.export.place import replace_folder
 from fedlab.export.signing import SigningKey
-from fedlab.privacy import RecordDP
+from fedlab.privacy import RecordDP, SiteDP
 from fedlab.queries import Describe, Description, ReadLedger, Statement
 from fedlab.spend import spend_of
 from fedlab.strategies import Problem, State, Strategy
@@ -101,7 +101,7 @@ def export_training(
     run: str,
     problem: Problem,
     strategy: Strategy,
-    privacy: RecordDP | None,
+    privacy: RecordDP | SiteDP | None,
     state: State,
     evaluation: Evaluation | None = None,
     key: SigningKey | None = None,
@@ -138,6 +138,7 @@ def export_training(
         rounds=state.round,
         seed=problem.seed,
         privacy=privacy,
+        secure=coordinator.adds,
         evaluation=evaluation,
         not_evaluated=not_evaluated,
         spend=spend_of(_statements(coordinator, problem)),
@@ -163,7 +164,11 @@ def _trees(problem: Problem, state: State) -> bytes:
 
 
 def _evaluation(
-    coordinator: Coordinator, run: str, problem: Problem, privacy: RecordDP | None, state: State
+    coordinator: Coordinator,
+    run: str,
+    problem: Problem,
+    privacy: RecordDP | SiteDP | None,
+    state: State,
 ) -> tuple[Evaluation | None, str]:
     if problem.private or privacy is not None:
         return None, (

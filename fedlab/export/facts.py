@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fedlab.evaluation import Evaluation
-from fedlab.privacy import RecordDP
+from fedlab.privacy import RecordDP, SiteDP
 from fedlab.spend import PrivacySpend
 
 __all__ = ["CardFacts", "SiteFacts"]
@@ -42,8 +42,10 @@ class CardFacts:
     model, strategy : str
         As they would be written in code.
     rounds, seed : int
-    privacy : RecordDP or None
+    privacy : RecordDP, SiteDP or None
         The promise the run was trained under.
+    secure : bool
+        Whether sites' answers were added under masks.
     evaluation : Evaluation or None
     not_evaluated : str
         Why there is none, as a sentence.
@@ -57,7 +59,8 @@ class CardFacts:
     strategy: str
     rounds: int
     seed: int
-    privacy: RecordDP | None = None
+    privacy: RecordDP | SiteDP | None = None
+    secure: bool = False
     evaluation: Evaluation | None = None
     not_evaluated: str = "No evaluation was given."
     spend: PrivacySpend | None = None

@@ -40,6 +40,12 @@ def limits(facts: CardFacts, model: Fitted) -> Iterator[str]:
             "Trained without noise: no ε covers the parameters, means and scales, which can tell "
             "something about single rows to those who know the others."
         )
+    elif facts.privacy.unit == "site":
+        yield (
+            "The promise covers one whole site against those who see the means of its rounds and "
+            "the model. It takes the sites' names, that they took part, and their numbers of rows "
+            "as public. A patient with rows at several sites loses more."
+        )
     else:
         yield (
             f"ε covers one {facts.privacy.unit}. A patient with several rows, or rows at several "

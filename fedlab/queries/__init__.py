@@ -1,5 +1,6 @@
 """What can be asked of a site, and the messages that carry it."""
 
+from fedlab.queries.audit_head import AuditHead, ReadAuditHead
 from fedlab.queries.bins import CellCounts, CountCells
 from fedlab.queries.boost_histogram import BoostHistogram
 from fedlab.queries.categories import CategoryCounts, CategoryTally
@@ -21,6 +22,7 @@ from fedlab.queries.statistics import Statistics, Sums
 __all__ = [
     "REFUSALS",
     "Answer",
+    "AuditHead",
     "BoostHistogram",
     "Bootstrap",
     "CategoryCounts",
@@ -44,6 +46,7 @@ __all__ = [
     "Query",
     "RankCounts",
     "Ranks",
+    "ReadAuditHead",
     "ReadLedger",
     "Refusal",
     "Reply",

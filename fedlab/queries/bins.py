@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Literal
 
 import msgspec
 import numpy as np
 
+from fedlab.core.parameters import Array
 from fedlab.core.space import Space
 from fedlab.core.trees.cells import WIDTHS, Cells, count_in
-from fedlab.core.trees.fixed import scaled_target
+from fedlab.core.trees.fixed import SUM_BITS, scaled_target
 from fedlab.core.trees.keys import BITS
 from fedlab.core.trees.sound import require, within
 from fedlab.privacy import Releases
@@ -39,6 +41,11 @@ class CountCells(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     The target, where it is a number, is the column after the last feature. Narrow cells tell single
     values, as `fedlab.queries.Ranks` does: a site forbids both by ``Policy(single_values=False)``.
+
+    A row adds 1 to at most one part, or to the missing, of each column, 1 to its class or to the
+    rows of the target's sums, and under privacy, where a scaled target is clipped to [-1, 1], at
+    most 1 to each of the two others. The sensitivity of them all is the root of the number of
+    these ones. Noisy counts are rounded, and none is below 0.
 
     Attributes
     ----------
@@ -76,17 +83,37 @@ class CountCells(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         if self.reads == "classes":
             counts = count_in(self.cells, self.width, x)
             n_classes = len(self.space.schema.classes)
-            return CellCounts(counts, missing, np.bincount(y, minlength=n_classes))
+            answer = CellCounts(counts, missing, np.bincount(y, minlength=n_classes))
+            return answer if context.privacy is None else self._hidden(answer, context)
         counts = count_in(self.cells, self.width, np.column_stack([x, y]))
-        if self.half <= 0:
-            return CellCounts(counts, missing, np.zeros(0, dtype=np.int64))
-        value, square = scaled_target(y, self.center, self.half)
-        sums = np.array([len(y), value.sum(), square.sum()], dtype=np.int64)
-        return CellCounts(counts, missing, sums)
+        if self.half > 0 and context.privacy is not None:
+            y = np.clip(y, self.center - self.half, self.center + self.half)
+        sums = np.zeros(0, dtype=np.int64)
+        if self.half > 0:
+            value, square = scaled_target(y, self.center, self.half)
+            sums = np.array([len(y), value.sum(), square.sum()], dtype=np.int64)
+        answer = CellCounts(counts, missing, sums)
+        return answer if context.privacy is None else self._hidden(answer, context)
+
+    def _hidden(self, exact: CellCounts, context: Context) -> CellCounts:
+        ones = len(self.space.names)
+        unit = np.ones(exact.target.size)
+        if self.reads == "classes":
+            ones += 1
+        else:
+            ones += 1 + exact.target.size
+            unit[1:] = 2.0**SUM_BITS
+        parts = [exact.counts.ravel(), exact.missing, exact.target / unit]
+        noisy = context.release(np.concatenate(parts), sensitivity=math.sqrt(ones))
+        counts, missing, target = np.split(noisy, np.cumsum([part.size for part in parts])[:-1])
+        whole = np.rint(target * unit).astype(np.int64)
+        if self.reads == "classes":
+            whole = np.maximum(whole, 0)
+        return CellCounts(_counts(counts).reshape(exact.counts.shape), _counts(missing), whole)
 
     def releases(self, n_rows: int) -> Releases | None:
-        """Exact counts; no noise is offered."""
-        return None
+        """One noisy vector of all counts and sums."""
+        return Releases(1)
 
     def accepts(self, answer: Answer) -> bool:
         """Counts of the asked shapes that are not negative."""
@@ -102,3 +129,7 @@ class CountCells(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
             and answer.target.dtype.kind == "i"
             and bool((answer.counts >= 0).all() and (answer.missing >= 0).all())
         )
+
+
+def _counts(noisy: Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.maximum(np.rint(noisy), 0.0).astype(np.int64)

@@ -31,6 +31,10 @@ class Description(Answer, msgspec.Struct, frozen=True, eq=False, tag=True, kw_on
     simulated : bool
     source : str
         Where the rows came from, as a citation.
+    identity : bytes
+        The Ed25519 public key of the site's signatures.
+    reveal : bool
+        Whether its answers may leave on their own.
     """
 
     schema: Schema
@@ -42,6 +46,8 @@ class Description(Answer, msgspec.Struct, frozen=True, eq=False, tag=True, kw_on
     minimum_rows: int
     simulated: bool
     source: str = ""
+    identity: bytes = b""
+    reveal: bool = True
     grid_width: float = 0.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -98,6 +99,12 @@ def _weights(
 class ForestHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """What arrives at the open nodes of a forest, by bin of the features each node looks at.
 
+    Under privacy, with classes and without a bootstrap, a row arrives at no more than one open
+    node of each tree, and adds 1 to one cell of each feature this node looks at. The sensitivity
+    of all cells is the root of the sum over trees of the most features that one of its open nodes
+    looks at. Noisy counts are rounded, and none is below 0. A bootstrap lets a row count up to 255
+    times, and a target of numbers has no bound, so neither is answered under privacy.
+
     Attributes
     ----------
     bins : Bins
@@ -161,11 +168,21 @@ class ForestHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True
         if self.reads == "classes":
             counts = np.zeros(n_cells * channels, dtype=np.int32)
             filling.fill_classes(position, weights, binned.y, *asked, channels, counts, totals)
-            return Histogram(counts.reshape(n_cells, channels), totals)
+            cells = counts.reshape(n_cells, channels)
+            if context.privacy is None:
+                return Histogram(cells, totals)
+            noisy = context.release(cells.astype(np.float64), self._sensitivity())
+            cells = np.maximum(np.rint(noisy), 0.0).astype(np.int64)
+            # From the noisy cells, so that nothing exact goes beside them.
+            return Histogram(cells, _node_totals(cells, offset, widths, self.begin))
         value, square = scaled_target(binned.y, self.center, self.half)
         sums = np.zeros(n_cells * channels, dtype=np.int64)
         filling.fill_numbers(position, weights, value, square, *asked, sums, totals)
         return Histogram(sums.reshape(n_cells, channels), totals)
+
+    def _sensitivity(self) -> float:
+        looked_at = np.diff(self.begin)
+        return math.sqrt(sum(looked_at[self.tree == tree].max() for tree in np.unique(self.tree)))
 
     def _require(self) -> None:
         n_features, steps = self.bins.n_features, np.diff(self.begin)
@@ -184,8 +201,8 @@ class ForestHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True
         )
 
     def releases(self, n_rows: int) -> Releases | None:
-        """Exact counts; no noise is offered."""
-        return None
+        """One noisy histogram of classes; none with a bootstrap or a target of numbers."""
+        return Releases(1) if self.reads == "classes" and self.bootstrap is None else None
 
     def accepts(self, answer: Answer) -> bool:
         """Whole numbers of the asked shape, with no negative count of rows."""
@@ -195,6 +212,13 @@ class ForestHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True
             return False
         counts = answer.cells if self.reads == "classes" else answer.cells[:, 0]
         return answer.cells.dtype.kind == "i" and bool(counts.min(initial=0) >= 0)
+
+
+def _node_totals(cells: Ints, offset: Ints, widths: Ints, begin: Ints) -> Ints:
+    """Sums over the cells of the first feature that each open node looks at."""
+    first = begin[:-1]
+    parts = [cells[offset[i] : offset[i] + widths[i]].sum(axis=0) for i in first]
+    return np.array(parts, dtype=np.int64).reshape(len(first), cells.shape[1])
 
 
 class OutOfBag(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):

@@ -20,6 +20,8 @@ from fedlab.core.model import Differentiable
 from fedlab.core.parameters import Array, Parameters
 from fedlab.core.space import Space, Target
 from fedlab.privacy import RecordDP, Releases
+from fedlab.privacy.clipping import clipped_sum
+from fedlab.privacy.sampling import count_steps, releases_of_steps
 from fedlab.queries.query import Answer, Context, Query, Rows
 
 __all__ = ["LocalFit", "Update", "count_steps"]
@@ -31,18 +33,6 @@ class Update(Answer, msgspec.Struct, frozen=True, eq=False, tag=True):
     """Parameters after local training minus those before."""
 
     delta: Parameters
-
-
-def count_steps(n_rows: int, *, batch_size: int | None, epochs: int, steps: int | None) -> int:
-    """Gradient steps that a site of `n_rows` takes in a round.
-
-    Examples
-    --------
-    >>> count_steps(70, batch_size=32, epochs=2, steps=None)
-    6
-    """
-    batch = n_rows if batch_size is None else min(batch_size, n_rows)
-    return steps or epochs * math.ceil(n_rows / batch)
 
 
 class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -93,6 +83,12 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     def _count(self, n_rows: int) -> int:
         return count_steps(n_rows, batch_size=self.batch_size, epochs=self.epochs, steps=self.steps)
 
+    def fewest_rows(self) -> int | None:
+        """The rows of all batches together, where steps are counted and not passes."""
+        if self.steps is None or self.batch_size is None:
+            return None
+        return self.steps * self.batch_size
+
     def compute(self, rows: Rows, context: Context) -> Answer:
         """The change that local training makes."""
         return Update(self.change(rows, context))
@@ -119,12 +115,7 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     def _hidden_sum(
         self, at: Parameters, x: Array, y: Target, context: Context, privacy: RecordDP
     ) -> Parameters:
-        gradients = self.model.row_gradients(at, x, y)
-        # A gradient too long to square has infinite length, and is clipped to nothing.
-        with np.errstate(over="ignore"):
-            norms = np.linalg.norm(gradients, axis=1, keepdims=True)
-        factors = np.minimum(1.0, privacy.clipping_norm / np.maximum(norms, 1e-300))
-        total: Array = (gradients * factors).sum(axis=0)
+        total = clipped_sum(self.model.row_gradients(at, x, y), privacy.clipping_norm)
         return at.like(context.release(total, sensitivity=privacy.clipping_norm))
 
     def _batches(self, n_rows: int, context: Context, use: str = "batches") -> Iterator[Indices]:
@@ -144,7 +135,15 @@ class LocalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     def releases(self, n_rows: int) -> Releases | None:
         """One noisy sum a step, over all rows or over a Poisson sample of them."""
-        return Releases(self._count(n_rows), self._batch(n_rows) / n_rows)
+        return releases_of_steps(
+            n_rows, batch_size=self.batch_size, epochs=self.epochs, steps=self.steps
+        )
+
+    def shared_sensitivity(self, n_rows: int, clipping_norm: float) -> float | None:
+        """A step's share of one clipped gradient, where one step on all rows is all there is."""
+        if self._count(n_rows) != 1 or self._batch(n_rows) < n_rows:
+            return None
+        return self.learning_rate * clipping_norm / n_rows
 
     def accepts(self, answer: Answer) -> bool:
         """A finite change with the names and shapes of the parameters."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 
-from fedlab.core.wire import encoded_size
+from fedlab.core.wire import encode, encoded_size
 from fedlab.errors import RefusedError
-from fedlab.privacy import Event, RecordDP
+from fedlab.privacy import Event, RecordDP, SiteDP
+from fedlab.privacy.secure.signatures import Identity, signed_by
+from fedlab.queries.audit_head import labelled
 from fedlab.queries.query import Answer, Query
 
 __all__ = ["REFUSALS", "Refusal", "Reply", "Request"]
@@ -21,6 +25,17 @@ REFUSALS = {
     "values": "the site's policy forbids counts that tell single values",
     "rounds": "more rounds than the noise was calibrated to",
     "budget": "the site's privacy budget does not allow it",
+    "reveal": "the site's answers leave only within a secure sum",
+    "secure": "the secure sum must not go on",
+    "signature": "the request is not signed by an actor the site knows",
+    "replay": "the request was seen before, or comes after a later one",
+    "role": "the actor's role does not allow the request",
+    "purpose": "the site's policy forbids the purpose",
+    "query": "the site's policy forbids the kind of query",
+    "columns": "the site's policy forbids a column",
+    "approval": "the data owner has not approved it, or no longer does",
+    "consent": "no patient has consented to the purpose",
+    "absent": "the site did not answer",
     "failed": "the computation failed at the site",
 }
 """Why a site may say no, by code."""
@@ -37,10 +52,16 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     seed : int
         The federation's seed; a site derives its randomness from seed, round and its own name.
     query : Query
-    privacy : RecordDP or None
+    privacy : RecordDP, SiteDP or None
         The promise that the answer must keep.
     rehearsal : bool
         Ask only whether it would be answered. Reads no row and costs nothing.
+    actor : str
+        Who asks, by the name that the site's policy knows.
+    sequence : int
+        Rises from one request of an actor to the next; a site takes each number once.
+    signature : bytes
+        Of the actor over all of the above, or empty.
     """
 
     site: str
@@ -48,8 +69,32 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     round: int
     seed: int
     query: Query
-    privacy: RecordDP | None = None
+    privacy: RecordDP | SiteDP | None = None
     rehearsal: bool = False
+    actor: str = ""
+    sequence: int = 0
+    signature: bytes = b""
+
+    def signed(self, actor: str, sequence: int, identity: Identity) -> Request:
+        """The request as `actor` sends it."""
+        request = msgspec.structs.replace(self, actor=actor, sequence=sequence, signature=b"")
+        signature = identity.sign(_signed_text(request))
+        return msgspec.structs.replace(request, signature=signature)
+
+    def is_signed_by(self, public: bytes) -> bool:
+        """Whether the holder of the key signed every part of it."""
+        text = _signed_text(msgspec.structs.replace(self, signature=b""))
+        return signed_by(public, self.signature, text)
+
+
+def _signed_text(request: Request) -> bytes:
+    # The label names the protocol and its version, so that a signature serves nothing else.
+    return labelled("fedlab request 1", encode(request))
+
+
+def _reply_text(reply: Reply, about: bytes) -> bytes:
+    blank = encode(msgspec.structs.replace(reply, signature=b""))
+    return labelled("fedlab reply 1", about, hashlib.sha256(blank).digest())
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -67,9 +112,12 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     rows : int
-        The declared number of rows of the split that was read.
+        The number of rows of the split that was read: as declared, or fewer where patients have
+        withdrawn since.
     charge : Event or None
         What the site's ledger was charged; None where no noise was asked for.
+    signature : bytes
+        Of the site over all of the above and what it is about, in a secure sum; or empty.
     """
 
     site: str
@@ -78,6 +126,16 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     charge: Event | None = None
     answer: Answer | None = None
     refusal: Refusal | None = None
+    signature: bytes = b""
+
+    def signed(self, identity: Identity, about: bytes) -> Reply:
+        """The reply as a site sends it in a secure sum; `about` names the sum and the step."""
+        signature = identity.sign(_reply_text(self, about))
+        return msgspec.structs.replace(self, signature=signature)
+
+    def is_signed_by(self, public: bytes, about: bytes) -> bool:
+        """Whether the holder of the key signed every part of it, about this."""
+        return signed_by(public, self.signature, _reply_text(self, about))
 
     @property
     def size(self) -> int:

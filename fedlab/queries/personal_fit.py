@@ -53,6 +53,10 @@ class PersonalFit(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         """The space of both."""
         return self.common.space
 
+    def fewest_rows(self) -> int | None:
+        """As of the common training."""
+        return self.common.fewest_rows()
+
     def compute(self, rows: Rows, context: Context) -> Answer:
         """Both changes."""
         own = msgspec.structs.replace(

@@ -166,6 +166,8 @@ class Query(Open):
         Whose rows it reads.
     reads_rows : bool
         False for what a site tells without looking at any row.
+    adds : bool
+        Whether answers of sites mean something when they are added up.
     tells_values : bool
         Whether answers to a few such questions tell values of single rows, as counts of what lies
         below any edge do.
@@ -176,6 +178,7 @@ class Query(Open):
     purpose: ClassVar[str] = "training"
     split: Split = "train"
     reads_rows: ClassVar[bool] = True
+    adds: ClassVar[bool] = True
     tells_values: ClassVar[bool] = False
 
     @abstractmethod
@@ -186,9 +189,20 @@ class Query(Open):
     def releases(self, n_rows: int) -> Releases | None:
         """How much an answer gives away under privacy; None when no noise makes it private."""
 
+    def shared_sensitivity(self, n_rows: int, clipping_norm: float) -> float | None:
+        """Largest Euclidean change of an answer by one record, where its one release has no noise.
+
+        None where noise cannot be added to the answer afterwards, by several sites together.
+        """
+        return None
+
     def finest_time(self) -> float:
         """Least distance of two times of patients that an answer tells apart; infinite for none."""
         return math.inf
+
+    def fewest_rows(self) -> int | None:
+        """How few rows an answer may come from, where it does not come from all of them."""
+        return None
 
     @abstractmethod
     def accepts(self, answer: Answer) -> bool:

@@ -33,6 +33,7 @@ class EventTimes(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """
 
     purpose: ClassVar[str] = "training"
+    adds: ClassVar[bool] = False
 
     model: CoxRegression
     space: Space

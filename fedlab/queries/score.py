@@ -105,6 +105,10 @@ class ScoreHistogram(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True)
         """One noisy histogram over all rows."""
         return Releases(1)
 
+    def shared_sensitivity(self, n_rows: int, clipping_norm: float) -> float | None:
+        """One cell of each candidate's histogram."""
+        return math.sqrt(len(self.candidates))
+
     def accepts(self, answer: Answer) -> bool:
         """One finite histogram a candidate."""
         return _fits(answer, {"histogram": (len(self.candidates), 2, self.bins)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from fedlab.queries import Statement, StatementLine
 from fedlab.site.policy import Policy
 from fedlab.site.store import Store
 
-__all__ = ["Entry", "Ledger"]
+__all__ = ["Entry", "Ledger", "now", "today"]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +90,7 @@ class Ledger:
     def events(self) -> list[Event]:
         """Everything that was answered with noise."""
         rows: list[tuple[Any, ...]] = self._store.read(
-            "SELECT noise_multiplier, sampling_rate, count FROM spend"
+            "SELECT noise_multiplier, sampling_rate, count, mechanism FROM spend"
             " WHERE noise_multiplier IS NOT NULL ORDER BY sequence"
         )
         return [Event(*row) for row in rows]
@@ -103,14 +103,15 @@ class Ledger:
         """The ledger summed up by run and query."""
         rows: list[tuple[Any, ...]] = self._store.read(
             "SELECT run, query, purpose, count(*), noise_multiplier, sampling_rate, sum(count),"
-            " noise FROM spend GROUP BY run, query, purpose, noise_multiplier, sampling_rate, noise"
+            " mechanism, noise FROM spend"
+            " GROUP BY run, query, purpose, noise_multiplier, sampling_rate, mechanism, noise"
             " ORDER BY min(sequence)"
         )
         lines = tuple(
             StatementLine(
-                run, query, purpose, answers, None if z is None else Event(z, rate, count), noise
+                run, query, purpose, answers, None if cost[0] is None else Event(*cost), noise
             )
-            for run, query, purpose, answers, z, rate, count, noise in rows
+            for run, query, purpose, answers, *cost, noise in rows
         )
         return Statement(
             lines=lines,
@@ -130,13 +131,17 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def today() -> date:
+    """The day in UTC, by the site's clock."""
+    return datetime.now(UTC).date()
+
+
 def _line(entry: Entry) -> tuple[str, tuple[object, ...]]:
-    event = entry.event
-    cost: tuple[object, ...] = (None, None, 1)
-    if event is not None:
-        cost = (event.noise_multiplier, event.sampling_rate, event.count)
+    cost: tuple[object, ...] = (None, None, 1, "none")
+    if entry.event is not None:
+        cost = msgspec.structs.astuple(entry.event)
     return (
         "INSERT INTO spend (time, run, round, query, purpose, noise_multiplier,"
-        " sampling_rate, count, noise) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " sampling_rate, count, mechanism, noise) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (now(), entry.run, entry.round, entry.query, entry.purpose, *cost, entry.noise),
     )

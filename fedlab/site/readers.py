@@ -9,7 +9,7 @@ import pandas as pd
 
 from fedlab.errors import DataError
 
-__all__ = ["declare_categories", "read_table"]
+__all__ = ["declare_categories", "read_table", "take_patients"]
 
 
 def read_table(data: pd.DataFrame | str | Path, site: str) -> pd.DataFrame:
@@ -136,3 +136,40 @@ def declare_categories(
             )
         frame[name] = pd.Categorical(text, categories=listed)
     return frame
+
+
+def take_patients(
+    frame: pd.DataFrame, patient: str | None, consented: bool, site: str
+) -> tuple[pd.DataFrame, list[object] | None]:
+    """The table without its column of patients, and the patient of each row.
+
+    Raises
+    ------
+    DataError
+        When the column is missing, or a row is nobody's; when consent is asked for without it.
+    """
+    if patient is None:
+        if consented:
+            raise DataError(
+                "Consent needs a column that tells whose row it is.",
+                "a site with consent and without patients",
+                "Pass e.g. Site(..., patient='mrn', consent=consent).",
+                site=site,
+            )
+        return frame, None
+    if patient not in frame.columns:
+        raise DataError(
+            "The column of patients must be in the table.",
+            f"{patient!r}, which is none of its {len(frame.columns)} columns",
+            "Check the name.",
+            site=site,
+        )
+    column = frame[patient]
+    if column.isna().any():
+        raise DataError(
+            "Every row must be a patient's.",
+            f"{int(column.isna().sum())} rows without one in {len(column)} rows",
+            "Fill the column in, or leave the rows out.",
+            site=site,
+        )
+    return frame.drop(columns=patient), column.tolist()

@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from fedlab.core.blas import one_thread
-from fedlab.core.schema import Schema, check_ranges, read_schema
+from fedlab.core.parameters import Array
+from fedlab.core.schema import Schema
 from fedlab.core.turns import aside
-from fedlab.errors import DataError, PrivacyError, RefusedError
-from fedlab.privacy import Event, calibrate, system_noise, teaching_noise
+from fedlab.errors import DataError, RefusedError, SecureSumError
+from fedlab.privacy import Event, SiteDP, system_noise, teaching_noise
 from fedlab.queries import (
     Answer,
     Context,
@@ -21,16 +22,43 @@ from fedlab.queries import (
     Refusal,
     Reply,
     Request,
-    Rows,
 )
+from fedlab.queries.audit_head import ReadAuditHead
+from fedlab.queries.query import Split
+from fedlab.queries.secure_sum import Advertise, SecureStep
+from fedlab.site.approval import Approval, Approvals
 from fedlab.site.audit import AuditLog
+from fedlab.site.consent import Consent
+from fedlab.site.gate import (
+    UNSIGNED,
+    Fitting,
+    asked_schema,
+    charge_of,
+    check_address,
+    check_cohort,
+    check_consent,
+    check_fit,
+    check_reveal,
+    check_single_rows,
+    check_turn,
+    identified,
+    narrowed,
+)
+from fedlab.site.holding import read_holding
+from fedlab.site.keeping import Kept
 from fedlab.site.ledger import Entry, Ledger
+from fedlab.site.narrowing import Narrowing
+from fedlab.site.patients import Cohort, Participation, Patients
 from fedlab.site.policy import Policy
-from fedlab.site.readers import declare_categories, read_table
-from fedlab.site.split import split_rows
+from fedlab.site.processing import ProcessingRecord, processing_record
+from fedlab.site.readers import read_table
+from fedlab.site.secure_sums import SecureSums
+from fedlab.site.site_level import bounded
 from fedlab.site.store import Store
 
 __all__ = ["Site"]
+
+PURPOSES = ("training", "evaluation", "summary")
 
 
 class Site:
@@ -54,7 +82,8 @@ class Site:
     seed : int
         Decides which rows are held out.
     home : path, optional
-        Folder in which ledger and audit log live on; without it they live as long as the kernel.
+        Folder in which the site's records and its key live on; without it they live as long as
+        the kernel.
     policy : Policy, optional
         What the site allows.
     categories : mapping of str to sequence of str, optional
@@ -62,11 +91,22 @@ class Site:
         because a rare value would tell who is there.
     ranges : mapping of str to (float, float), optional
         Public plausible range of numeric columns, which record-level privacy scales by.
+    patient : str, optional
+        Column that tells whose row it is. No feature; it never leaves the site.
+    consent : Consent, optional
+        What the patients agreed to; needs `patient`. Rows of patients who did not agree to a
+        query's purpose are left out of its answer.
     source : str
         Where the rows came from, as a citation.
     simulated : bool, optional
         A simulated site repeats its privacy noise from the federation's seed; a real one takes it
         from the operating system. By default a site is simulated when it has no home.
+    keep : bool
+        Keep table, consent and settings in the home too, encrypted by AES-256-GCM; `Site.open`
+        reads them.
+    key : path, optional
+        File of the key to keep them with, outside of the home: see ``fl.site.make_key``. By default
+        it is looked for in the environment variable ``FEDLAB_SITE_KEY``.
 
     Raises
     ------
@@ -93,47 +133,106 @@ class Site:
         policy: Policy | None = None,
         categories: Mapping[str, Sequence[str]] | None = None,
         ranges: Mapping[str, tuple[float, float]] | None = None,
+        patient: str | None = None,
+        consent: Consent | None = None,
         source: str = "",
         simulated: bool | None = None,
+        keep: bool = False,
+        key: str | Path | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise DataError(
                 "A site needs a name.", f"{name!r}", "Pass e.g. Site('mercy', frame, ...)."
             )
+        if consent is not None and not isinstance(consent, Consent):
+            raise DataError(
+                "consent must be a Consent.",
+                type(consent).__name__,
+                "Pass e.g. fl.Consent.read(table).",
+                site=name,
+            )
         self.name = name
         self.policy = policy or Policy()
         self.simulated = home is None if simulated is None else simulated
         self.source = source
-        frame = declare_categories(read_table(data, name), categories or {}, name)
-        if target not in frame.columns:
-            raise DataError(
-                "The target must be a column of the table.",
-                f"{target!r}, which is none of its {len(frame.columns)} columns",
-                "Check the name, and that a file begins with a line of names.",
-                site=name,
-            )
-        if event is not None and (event not in frame.columns or event == target):
-            raise DataError(
-                "The event must be a column of the table other than the target.",
-                f"{event!r}",
-                "Pass the name of the column that is 1 where the time ended in the event.",
-                site=name,
-            )
-        check_ranges(frame, ranges or {}, name)
-        self._schema = read_schema(frame, target, ranges or {}, name, event)
-        self._had: Schema | None = None
-        train, test = split_rows(frame[target if event is None else event], test_size, seed, name)
-        self._card = {"train": len(train), "test": len(test)}
-        features = frame.drop(columns=[target] if event is None else [target, event])
-        self._rows = {
-            split: Rows(
-                features.iloc[part].reset_index(drop=True),
-                frame[target].iloc[part].reset_index(drop=True),
-                None if event is None else frame[event].iloc[part].reset_index(drop=True),
-            )
-            for split, part in (("train", train), ("test", test))
-        }
+        holding = read_holding(
+            name,
+            data,
+            target=target,
+            event=event,
+            patient=patient,
+            consented=consent is not None,
+            test_size=test_size,
+            seed=seed,
+            categories=categories or {},
+            ranges=ranges or {},
+        )
+        self._schema, self._rows = holding.schema, holding.rows
+        self._card = {split: len(rows) for split, rows in holding.rows.items()}
         self._store = Store(None if home is None else Path(home), name)
+        self._sums = SecureSums(
+            name, self._store.identity, self._store, self.policy, simulated=self.simulated
+        )
+        self._approvals = Approvals(name, self._store)
+        self._patients: Patients | None = None
+        if holding.patients is not None:
+            self._patients = Patients(self._store, holding.patients, consent)
+        self._narrowing, self._fitting = Narrowing(), Fitting(self._schema)
+        if keep:
+            kept = Kept.of(
+                read_table(data, name),
+                name=name,
+                target=target,
+                event=event,
+                test_size=test_size,
+                seed=seed,
+                policy=self.policy,
+                categories={k: tuple(v) for k, v in (categories or {}).items()},
+                ranges={k: tuple(v) for k, v in (ranges or {}).items()},
+                patient=patient,
+                authorizations=None if consent is None else consent.authorizations,
+                source=source,
+                simulated=self.simulated,
+            )
+            kept.write(home, key)
+            self.audit.note("Kept", "sealed")
+
+    @classmethod
+    def open(
+        cls, home: str | Path, *, key: str | Path | None = None, policy: Policy | None = None
+    ) -> Site:
+        """The site that keeps its table in `home`.
+
+        Parameters
+        ----------
+        home : path
+        key : path, optional
+            File of the key, by default the environment variable ``FEDLAB_SITE_KEY``.
+        policy : Policy, optional
+            Instead of the one that was kept.
+
+        Raises
+        ------
+        DataError
+            When nothing is kept there, or it was changed, cut, or sealed with another key.
+        """
+        kept = Kept.read(Path(home), key)
+        return cls(
+            kept.name,
+            kept.frame,
+            target=kept.target,
+            event=kept.event,
+            test_size=kept.test_size,
+            seed=kept.seed,
+            home=home,
+            policy=policy or kept.policy,
+            categories=kept.categories,
+            ranges=kept.ranges,
+            patient=kept.patient,
+            consent=None if kept.authorizations is None else Consent(kept.authorizations),
+            source=kept.source,
+            simulated=kept.simulated,
+        )
 
     def __repr__(self) -> str:
         columns = len(self._schema.columns)
@@ -154,8 +253,91 @@ class Site:
 
     @property
     def schema(self) -> Schema:
-        """What the site declares of its columns."""
-        return self._schema
+        """What the site declares of its columns: those that its policy lets be read."""
+        return narrowed(self._schema, self.policy)
+
+    @property
+    def identity(self) -> str:
+        """The Ed25519 public key of the site's signatures, hexadecimal."""
+        return self._store.identity.public.hex()
+
+    def approve(self, approval: Approval) -> None:
+        """Take an approval that one of the site's data owners signed.
+
+        Raises
+        ------
+        DataError
+            When it is for another site, or not signed by an owner that the policy names.
+        """
+        self._approvals.take(approval, self.policy)
+        self.audit.note(
+            "Approval", "approved", actor=approval.owner, purpose=approval.purpose or ""
+        )
+
+    def withdraw(self, patient: object, purpose: str = "", *, actor: str = "site") -> None:
+        """Leave a patient's rows out from the next answer on.
+
+        What models learned from them before stays in those models: see `runs_of`. A run that goes
+        on keeps the weights of sites that it began with; its replies tell the rows that are left,
+        so that analysts see how many rows went, and not whose.
+
+        Parameters
+        ----------
+        patient : object
+            As in the column of patients. It need not be there.
+        purpose : str
+            Which purpose is withdrawn; empty for all.
+        actor : str
+            Who took the withdrawal, for the audit log.
+        """
+        self._known_patients().withdraw(patient, purpose)
+        self.audit.note("Withdrawal", "withdrawn", actor=actor, purpose=purpose)
+
+    def runs_of(self, patient: object) -> Participation:
+        """The runs in which a patient's rows may have been used (GDPR Art. 15 and 17)."""
+        return self._known_patients().runs_of(patient)
+
+    def processing_record(
+        self, *, controller: str, recipients: str, transfers: str = "none", erasure: str
+    ) -> ProcessingRecord:
+        """A record of processing activities with the seven fields of GDPR Art. 30(1).
+
+        Purposes, categories of data, actors and security measures are filled in from policy,
+        columns and audit log. It is a record, no claim of compliance.
+
+        Parameters
+        ----------
+        controller : str
+            Name and contact of the controller, and of the data protection officer.
+        recipients : str
+            To whom results are disclosed.
+        transfers : str
+            To third countries, and the safeguards.
+        erasure : str
+            When the rows are erased.
+
+        Raises
+        ------
+        DataError
+            When a field is empty.
+        """
+        return processing_record(
+            self,
+            controller=controller,
+            recipients=recipients,
+            transfers=transfers,
+            erasure=erasure,
+        )
+
+    def _known_patients(self) -> Patients:
+        if self._patients is None:
+            raise DataError(
+                "The site must know whose rows it holds.",
+                "a site without a column of patients",
+                "Pass e.g. Site(..., patient='mrn').",
+                site=self.name,
+            )
+        return self._patients
 
     def answer(self, request: Request) -> Reply:
         """Answer `request`, or refuse with a typed reason; the one door to the rows.
@@ -163,26 +345,38 @@ class Site:
         Whether to answer is decided, and the cost written down, before a row is read. An error of
         the computation leaves as the name of its class, since its text may quote a row.
         """
-        query = request.query
-        rows = self._card[query.split] if query.reads_rows else 0
+        rows = 0
         event: Event | None = None
         answer: Answer | None = None
         refusal: Refusal | None = None
-        outcome = "interrupted"
+        outcome, actor = "interrupted", UNSIGNED
+        step = request.query if isinstance(request.query, SecureStep) else None
         try:
-            self._verify(request)
-            event = self._permit(request, rows)
-            if request.rehearsal:
+            check_address(request, self.name)
+            actor = identified(request, self.policy)
+            check_turn(request, self.policy, self._store)
+            asked = request if step is None else self._sums.inner(request)
+            cohort = None
+            if asked is not None:
+                check_fit(asked.query, self._fitting, self.policy)
+                cohort = self._allow(asked)
+                rows = 0 if cohort is None else cohort.rows
+                shares = self._sums.shares(request)
+                event = self._permit(asked, cohort, hidden=step is not None, shares=shares)
+            if step is None and request.rehearsal:
                 outcome, event = "rehearsed", None
             else:
-                answer, refusal = self._compute(request, event)
+                if isinstance(step, Advertise):
+                    # Nothing has been read, nor paid.
+                    rows, event = 0, None
+                answer, refusal = self._compute(request, asked, event, cohort)
                 outcome = "answered" if refusal is None else refusal.code
         except RefusedError as error:
             outcome = error.code
             refusal = Refusal(error.code, error.rule, error.came, error.remedy)
         finally:
-            self.audit.record(request, outcome)
-        return Reply(
+            self.audit.record(request, outcome, actor)
+        reply = Reply(
             site=self.name,
             round=request.round,
             rows=rows,
@@ -190,88 +384,41 @@ class Site:
             answer=answer,
             refusal=refusal,
         )
+        return reply if step is None else reply.signed(self._store.identity, step.about)
 
-    def _verify(self, request: Request) -> None:
-        if request.site != self.name:
-            raise RefusedError(
-                "A request must name the site it is for.",
-                f"a request for {request.site!r}",
-                "Address it to this site.",
-                code="misaddressed",
-            )
-        space = getattr(request.query, "space", None)
-        declared = isinstance(request.query, Describe | ReadLedger)
-        if not request.query.reads_rows and not declared:
-            raise RefusedError(
-                "Only a description and a statement are answered without a policy's leave.",
-                type(request.query).__name__,
-                "Say that the query reads rows.",
-                code="unfit",
-            )
-        asked = getattr(request.query, "schema", None) if space is None else space.schema
-        if asked is not None and not self._has(asked):
-            raise RefusedError(
-                "A request must ask for the columns the site declared.",
-                "other columns, kinds or categories",
-                "Describe the site again.",
-                code="unfit",
-            )
-
-    def _has(self, asked: Schema) -> bool:
-        # In one process the requests of a run share their schema, which never changes.
-        if asked is self._had:
-            return True
-        mine = {column.name: column for column in self._schema.columns}
-        same = (asked.target, asked.event) == (self._schema.target, self._schema.event)
-        # Categories that only other sites declare are allowed: rows are matched by their names.
-        has = same and all(
-            column.name in mine
-            and column.kind == mine[column.name].kind
-            and set(column.categories) >= set(mine[column.name].categories)
-            for column in asked.columns
-        )
-        if has:
-            self._had = asked
-        return has
-
-    def _permit(self, request: Request, rows: int) -> Event | None:
-        query, privacy = request.query, request.privacy
+    def _allow(self, request: Request) -> Cohort | None:
+        """The rows that may be used for the request; None where it reads none."""
+        query = request.query
         if not query.reads_rows:
             return None
-        if rows < self.policy.minimum_rows:
-            raise RefusedError(
-                f"An answer must come from at least {self.policy.minimum_rows} rows.",
-                f"{rows} {'training' if query.split == 'train' else 'held-out'} rows",
-                "Leave the site out, or agree on another minimum with the data owner.",
-                code="cohort",
-            )
-        event = None if privacy is None else self._event(request, rows)
-        if event is None and not self.policy.allows_exact:
-            raise RefusedError(
-                "The site answers only with noise.",
-                f"{type(query).__name__} without privacy",
-                "Pass privacy=fl.RecordDP(...).",
-                code="exact",
-            )
-        if event is None and query.tells_values and not self.policy.single_values:
-            raise RefusedError(
-                "The site does not tell counts from which values of single rows follow.",
-                type(query).__name__,
-                "Fill gaps by their mean (fl.Preprocess(impute='mean')), use a model without "
-                "trees, or leave the site out.",
-                code="values",
-            )
-        finest = query.finest_time()
-        # A grid like 0.1, 0.2, 0.3 is uneven by rounding.
-        if event is None and finest < self.policy.grid_width * (1 - 1e-9):
-            raise RefusedError(
-                f"Times on a grid must be at least {self.policy.grid_width:g} apart.",
-                f"{type(query).__name__} on "
-                + (f"a grid of times {finest:g} apart" if finest > 0 else "exact times"),
-                "Pass a coarser grid, the first time of which is as far from 0, e.g. "
-                "fl.CoxRegression(grid=range(30, 3650, 30)) for months, where time is in days.",
-                code="times",
-            )
+        if self.policy.approval:
+            self._approvals.check(request, self.policy)
+        if self._patients is None:
+            rows = self._card[query.split]
+            return Cohort(None, rows, rows, b"")
+        cohort = self._patients.cohort(query.split, query.purpose)
+        if self._card[query.split]:
+            check_consent(request, cohort)
+        return cohort
+
+    def _permit(
+        self, request: Request, cohort: Cohort | None, *, hidden: bool, shares: bool
+    ) -> Event | None:
+        query, privacy = request.query, request.privacy
+        if cohort is None:
+            return None
+        whose = "rows" if self._patients is None else "patients"
+        check_cohort(request, cohort, self.policy, whose=whose)
+        event = charge_of(request, cohort.rows, self.policy, hidden=hidden, shares=shares)
+        source = "seeded" if self.simulated else "system"
+        if isinstance(privacy, SiteDP):
+            source = f"{source}, shared for sites" if hidden else "coordinator"
+        elif shares:
+            source = f"{source}, shared"
+        if event is None:
+            check_single_rows(query, self.policy)
+        if not request.rehearsal:
+            check_reveal(request, self.policy, hidden=hidden)
         self.ledger.debit(
             Entry(
                 run=request.run,
@@ -280,33 +427,33 @@ class Site:
                 purpose=query.purpose,
                 event=event,
                 rounds=None if privacy is None else privacy.rounds,
-                noise="none" if event is None else "seeded" if self.simulated else "system",
+                noise="none" if event is None else source,
             ),
             self.policy,
             rehearsal=request.rehearsal,
         )
+        # Last, so that a rehearsal for a secure sum, which passes over it, hears all else first.
+        check_reveal(request, self.policy, hidden=hidden)
+        if self._patients is not None and not request.rehearsal:
+            self._patients.take_part(request, cohort)
         return event
 
-    def _event(self, request: Request, rows: int) -> Event:
-        releases = request.query.releases(rows)
-        if releases is None or request.privacy is None:
-            raise RefusedError(
-                "An answer under privacy needs a bounded sensitivity.",
-                f"{type(request.query).__name__}, which has none",
-                "Use a strategy that clips rows, such as FedAvg.",
-                code="no-sensitivity",
-            )
-        try:
-            noise_multiplier = calibrate(request.privacy, releases)
-        except PrivacyError as error:
-            raise RefusedError(error.rule, error.came, error.remedy, code="budget") from None
-        return Event(noise_multiplier, releases.sampling_rate, releases.count)
-
     def _compute(
-        self, request: Request, event: Event | None
+        self,
+        request: Request,
+        asked: Request | None,
+        event: Event | None,
+        cohort: Cohort | None,
     ) -> tuple[Answer | None, Refusal | None]:
         try:
-            return self._answer(request, event), None
+            if asked is request:
+                return self._answer(request, event, cohort), None
+            masks = asked is not None and not asked.rehearsal
+            answer = self._answer(asked, event, cohort) if asked is not None and masks else None
+            rows = 0 if cohort is None else cohort.rows
+            return self._sums.take(request, answer, rows), None
+        except SecureSumError as error:
+            return None, Refusal("secure", error.rule, error.came, error.remedy)
         # Whatever it is, its text may quote a row: only the name of its class leaves.
         except Exception as error:
             return None, Refusal(
@@ -316,35 +463,56 @@ class Site:
                 "Ask the site; its text stays there since it may quote rows.",
             )
 
-    def _answer(self, request: Request, event: Event | None) -> Answer:
+    def _answer(self, request: Request, event: Event | None, cohort: Cohort | None) -> Answer:
         if isinstance(request.query, Describe):
             return self._describe()
         if isinstance(request.query, ReadLedger):
             return self.ledger.statement(self.policy)
+        if isinstance(request.query, ReadAuditHead):
+            return self.audit.head_at(request.query.at)
         context = Context((request.seed, request.round, self.name))
-        if event is not None:
+        privacy = request.privacy
+        if event is not None and not isinstance(privacy, SiteDP):
             use = f"noise of {type(request.query).__name__}"
             seeded = teaching_noise(context.random(use))
-            context.privacy = request.privacy
+            context.privacy = privacy
             context.noise_multiplier = event.noise_multiplier
             context.noise = seeded if self.simulated else system_noise
+            if event.mechanism == "concentrated":
+                # Its share of the noise is added to the whole numbers that are masked.
+                context.noise = _none_yet
             context.secret = not self.simulated
             context.allowed = event.count
+        asked, kept = asked_schema(request.query), None if cohort is None else cohort.kept
+        rows = self._narrowing.rows(self._rows, request.query.split, asked, kept)
         with one_thread(), aside():
-            answer = request.query.compute(self._rows[request.query.split], context)
+            answer = request.query.compute(rows, context)
         context.close()
-        return answer
+        return bounded(answer, privacy) if isinstance(privacy, SiteDP) else answer
 
     def _describe(self) -> Description:
         return Description(
-            schema=self._schema,
-            train_rows=self._card["train"],
-            test_rows=self._card["test"],
+            schema=self.schema,
+            train_rows=self._declared("train"),
+            test_rows=self._declared("test"),
             epsilon=self.policy.epsilon,
             delta=self.policy.delta,
             exact=self.policy.allows_exact,
             minimum_rows=self.policy.minimum_rows,
             simulated=self.simulated,
             source=self.source,
+            identity=self._store.identity.public,
+            reveal=self.policy.reveal,
             grid_width=self.policy.grid_width,
         )
+
+    def _declared(self, split: Split) -> int:
+        """The most rows that an answer may come from today, whatever its purpose."""
+        if self._patients is None:
+            return self._card[split]
+        purposes = self.policy.purposes or PURPOSES
+        return max((self._patients.cohort(split, each).rows for each in purposes), default=0)
+
+
+def _none_yet(values: Array, scale: float) -> Array:
+    return values

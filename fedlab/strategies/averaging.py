@@ -11,6 +11,8 @@ import msgspec
 from fedlab.core.parameters import Parameters
 from fedlab.core.seeds import generator
 from fedlab.errors import TrainingError
+from fedlab.privacy import Noise, Releases, SiteDP, calibrate
+from fedlab.privacy.site_level import private_round
 from fedlab.queries import Answer, Query, Update
 from fedlab.strategies.aggregators import Aggregator, Mean
 from fedlab.strategies.checks import positive
@@ -86,6 +88,42 @@ class Averaging(Strategy, msgspec.Struct, frozen=True, kw_only=True):
         """Move by the aggregate of the sites' updates."""
         return self.move(problem, state, self.aggregate(problem, state, self.usable(answers)))
 
+    def combine_hidden(
+        self,
+        problem: Problem,
+        state: State,
+        answers: Mapping[str, Answer],
+        promise: SiteDP,
+        noise: Noise,
+    ) -> tuple[State, Parameters]:
+        """Move by the noisy mean of clipped updates, as a coordinator that sites trust does.
+
+        The divisor is the weight of all sites that were drawn, whoever answered.
+
+        Returns
+        -------
+        State
+        Parameters
+            The noisy mean: all that may be shown of the round.
+
+        Raises
+        ------
+        PrivacyError
+            When an update is not finite, or none came.
+        """
+        adapts = promise.adaptive is not None
+        done = private_round(
+            self.usable(answers),
+            self.weights(problem, dict.fromkeys(self.drawn(problem, state))),
+            promise,
+            noise,
+            noise_multiplier=calibrate(promise, Releases(1), unit="site"),
+            clipping_norm=state.clipping_norm if adapts else None,
+        )
+        moved = self.move(problem, state, done.mean)
+        norm = done.clipping_norm if adapts else None
+        return msgspec.structs.replace(moved, clipping_norm=norm), done.mean
+
     def usable(self, answers: Mapping[str, Answer]) -> dict[str, Parameters]:
         """The updates that are not garbage, in the order of the sites' names."""
         kept = sorted(answers.keys() - self.excluded(answers).keys())
@@ -118,6 +156,25 @@ class Averaging(Strategy, msgspec.Struct, frozen=True, kw_only=True):
             return sites
         random = generator(problem.seed, state.round + 1, "sites")
         return sorted(random.choice(sites, wanted, replace=False).tolist())
+
+    def joins(self) -> Literal["sum", "mean"]:
+        """The weighted mean is all it needs, unless a robust rule looks at each update.
+
+        Raises
+        ------
+        TrainingError
+            When one does, or the strategy keeps something for each site.
+        """
+        if type(self).combine is not Averaging.combine:
+            return Strategy.joins(self)
+        if not isinstance(self.aggregator, Mean):
+            raise TrainingError(
+                "A robust rule looks at each site's update, which a secure sum hides.",
+                f"aggregator=fl.{type(self.aggregator).__name__}(...)",
+                "Leave the aggregator out; what a secure sum hides it cannot defend. Bounds on "
+                "updates that sites enforce remain, as under fl.RecordDP.",
+            )
+        return "mean"
 
     def direction(self, answer: Answer) -> Parameters:
         """The change that local training made."""

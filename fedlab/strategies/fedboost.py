@@ -7,7 +7,6 @@ Second-order boosting on bins: Chen and Guestrin 2016 (equations 5 to 7), Ke et 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
 
 import msgspec
 import numpy as np
@@ -22,16 +21,16 @@ from fedlab.errors import TrainingError
 from fedlab.queries import Answer, BoostHistogram, Histogram, Query
 from fedlab.strategies.binning import Binning
 from fedlab.strategies.boost_sums import Level, kept_sums, nodes_asked, without_sums
-from fedlab.strategies.strategy import Problem, State, Strategy
+from fedlab.strategies.growing import BINNING, FINISHED, GROWING, Growing, reads_of
+from fedlab.strategies.strategy import Problem, State
 from fedlab.strategies.tree_state import finished_error
 
 __all__ = ["FedBoost"]
 
-BINNING, GROWING, FINISHED = 0, 1, 2
 MINIMUM_HESSIAN = 1e-3
 
 
-class FedBoost(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
+class FedBoost(Growing, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Boost trees of the pooled rows, which stay where they are.
 
     Rounds agree on bins, then each asks for sums of gradients and hessians at the open nodes of
@@ -44,19 +43,9 @@ class FedBoost(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     FedBoost()
     """
 
-    keeps_answers: ClassVar[bool] = False
-    sends_updates: ClassVar[bool] = False
-
-    def init(self, problem: Problem) -> State:
-        """No tree, and nothing counted."""
-        model = _model(problem)
-        start = Binning.start(problem, _reads(model))
-        carried = {"phase": np.array(float(BINNING)), **start.carry()}
-        return State(0, model.init(problem.space), Parameters(carried))
-
-    def finished(self, problem: Problem, state: State) -> bool:
-        """Whether all iterations are done."""
-        return int(state.carried["phase"]) == FINISHED
+    def grown(self, problem: Problem) -> Boosting:
+        """The model, where it is one of these trees."""
+        return _model(problem)
 
     def plan(self, problem: Problem, state: State) -> dict[str, Query]:
         """Counts for bins, or histograms of open nodes."""
@@ -65,7 +54,7 @@ class FedBoost(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         if phase == FINISHED:
             raise finished_error("boosted model")
         if phase == BINNING:
-            query = Binning.carried(state.carried).query(problem, _reads(model), model.max_bins)
+            query = Binning.carried(state.carried).query(problem, reads_of(model), model.max_bins)
         else:
             bins = Bins.carried(state.carried)
             bits, shift = hessian_bits(problem.total_rows)
@@ -96,7 +85,7 @@ class FedBoost(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     def _bin(self, problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:
         model = _model(problem)
-        reads = _reads(model)
+        reads = reads_of(model)
         known = Binning.carried(state.carried).add(reads, model.max_bins, answers)
         if not known.done(reads, model.max_bins):
             carried = {"phase": np.array(float(BINNING)), **known.carry()}
@@ -119,7 +108,7 @@ class FedBoost(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         tree, node, depth = state.carried["open"].astype(np.int64)
         half = float(state.carried["range"][1])
         bits, shift = hessian_bits(problem.total_rows)
-        unit = 2.0**-bits if _reads(model) == "classes" else 0.0
+        unit = 2.0**-bits if reads_of(model) == "classes" else 0.0
         present, widths = bins.present, bins.widths
 
         def best(cells: Ints) -> tuple[Array, ...]:
@@ -220,7 +209,3 @@ def _model(problem: Problem) -> Boosting:
             "Leave strategy out to use the one that fits the model.",
         )
     return problem.model
-
-
-def _reads(model: Boosting) -> Literal["classes", "numbers"]:
-    return "classes" if model.reads == "classes" else "numbers"

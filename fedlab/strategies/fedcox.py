@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 import numpy as np
@@ -86,6 +86,10 @@ class FedCox(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         hazard = total["events"] / at_risk
         carried = _carry(objective, 1.0, step)
         return State(state.round + 1, _at(coef + step, times, hazard), carried)
+
+    def joins(self) -> Literal["sum", "mean"]:
+        """Sums are all it needs."""
+        return "sum"
 
     def direction(self, answer: Answer) -> Parameters:
         """The site's times or sums."""

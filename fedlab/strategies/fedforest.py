@@ -7,7 +7,6 @@ counts add up over sites, every split, hence every tree, is that of the pooled r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
 
 import msgspec
 import numpy as np
@@ -22,7 +21,8 @@ from fedlab.core.trees.sampling import draw_features
 from fedlab.errors import TrainingError
 from fedlab.queries import Answer, Bootstrap, ForestHistogram, Histogram, OutOfBag, Query, Tally
 from fedlab.strategies.binning import Binning
-from fedlab.strategies.strategy import Problem, State, Strategy
+from fedlab.strategies.growing import BINNING, FINISHED, GROWING, JUDGING, Growing, reads_of
+from fedlab.strategies.strategy import Problem, State
 from fedlab.strategies.tree_state import (
     Asked,
     Splits,
@@ -37,10 +37,8 @@ __all__ = ["FedForest"]
 CELLS = 1 << 23
 """Most numbers that a site sends a round; open nodes beyond it wait for the next."""
 
-BINNING, GROWING, JUDGING, FINISHED = range(4)
 
-
-class FedForest(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
+class FedForest(Growing, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Grow a random forest of the pooled rows, which stay where they are.
 
     Rounds agree on bins, then each asks for histograms at all open nodes of all trees; where they
@@ -58,21 +56,11 @@ class FedForest(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     False
     """
 
-    keeps_answers: ClassVar[bool] = False
-    sends_updates: ClassVar[bool] = False
-
     pooled: dict[str, int] = {}
 
-    def init(self, problem: Problem) -> State:
-        """One leaf a tree, and nothing counted."""
-        model = _model(problem)
-        start = Binning.start(problem, _reads(model))
-        carried = {"phase": np.array(float(BINNING)), **start.carry()}
-        return State(0, model.init(problem.space), Parameters(carried))
-
-    def finished(self, problem: Problem, state: State) -> bool:
-        """Whether no node is open and no score is left to ask for."""
-        return int(state.carried["phase"]) == FINISHED
+    def grown(self, problem: Problem) -> Forest:
+        """The model, where it is one of these trees."""
+        return _model(problem)
 
     def plan(self, problem: Problem, state: State) -> dict[str, Query]:
         """Counts for bins, histograms of open nodes, or sums out of bag."""
@@ -81,7 +69,7 @@ class FedForest(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         if phase == FINISHED:
             raise finished_error("forest")
         if phase == BINNING:
-            query = Binning.carried(state.carried).query(problem, _reads(model), model.max_bins)
+            query = Binning.carried(state.carried).query(problem, reads_of(model), model.max_bins)
         else:
             bins = Bins.carried(state.carried)
             nodes = nodes_of(state.parameters, bins)
@@ -90,7 +78,7 @@ class FedForest(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
                 center, half = state.carried["range"].tolist()
                 query = ForestHistogram(
                     space=problem.space,
-                    reads=_reads(model),
+                    reads=reads_of(model),
                     bins=bins,
                     nodes=nodes,
                     n_trees=model.n_trees,
@@ -105,7 +93,7 @@ class FedForest(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
             else:
                 query = OutOfBag(
                     space=problem.space,
-                    reads=_reads(model),
+                    reads=reads_of(model),
                     bins=bins,
                     nodes=nodes,
                     n_trees=model.n_trees,
@@ -124,7 +112,7 @@ class FedForest(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         random = generator(problem.seed, model.seed, state.round, "features")
         n_features = bins.n_features
         drawn = draw_features(random, len(node), n_features, model.n_drawn(n_features))
-        channels = state.parameters["value"].shape[1] if _reads(model) == "classes" else 3
+        channels = state.parameters["value"].shape[1] if reads_of(model) == "classes" else 3
         widths = bins.widths.astype(np.int64)
         size = np.where(whole > 0, widths.sum(), widths[drawn].sum(axis=1)) * channels
         fits = max(1, int(np.searchsorted(np.cumsum(size), CELLS, side="right")))
@@ -159,7 +147,7 @@ class FedForest(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     def _bin(self, problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:
         model = _model(problem)
-        reads = _reads(model)
+        reads = reads_of(model)
         known = Binning.carried(state.carried).add(reads, model.max_bins, answers)
         if not known.done(reads, model.max_bins):
             carried = {"phase": np.array(float(BINNING)), **known.carry()}
@@ -180,7 +168,7 @@ class FedForest(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         asked = self._asked(problem, state, bins)
         cells = sum_cells(answers)
         splits: Splits
-        if _reads(model) == "classes":
+        if reads_of(model) == "classes":
             target = state.carried["target"]
             weight = _class_weight(getattr(model, "class_weight", None), target)
             splits = split_classes(cells, asked, bins, weight, model.min_samples_leaf)
@@ -238,10 +226,6 @@ def _model(problem: Problem) -> Forest:
             "Leave strategy out to use the one that fits the model.",
         )
     return problem.model
-
-
-def _reads(model: Forest) -> Literal["classes", "numbers"]:
-    return "classes" if model.reads == "classes" else "numbers"
 
 
 def _class_weight(kind: str | None, rows: Array) -> Array:

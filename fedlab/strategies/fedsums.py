@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -44,6 +44,10 @@ class FedSums(Strategy, msgspec.Struct, frozen=True, tag=True, kw_only=True):
             total = total + part
         solved = _summed(problem).solve(state.parameters, total)
         return State(state.round + 1, solved, state.carried)
+
+    def joins(self) -> Literal["sum", "mean"]:
+        """Sums are all it needs."""
+        return "sum"
 
     def finished(self, problem: Problem, state: State) -> bool:
         """Whether the model has had as many rounds as it takes, where that is a fixed number."""

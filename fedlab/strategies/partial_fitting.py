@@ -21,15 +21,15 @@ def ask_for_passes(
     Raises
     ------
     PrivacyError
-        Under a promise, since nothing clips a row.
+        Under a promise about records, since nothing clips a row.
     TrainingError
         Where the strategy sets what the estimator sets itself.
     """
-    if problem.private:
+    if problem.private and problem.unit == "record":
         raise PrivacyError(
             "Record-level privacy needs a model whose gradients are clipped row by row.",
             "a scikit-learn estimator, which clips none",
-            "Use e.g. fl.LogisticRegression(), or leave privacy out.",
+            "Use e.g. fl.LogisticRegression(), fl.SiteDP(...), or leave privacy out.",
         )
     usual = type(settings)()
     for name in ("learning_rate", "local_steps", "batch_size"):

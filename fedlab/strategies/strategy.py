@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -13,6 +13,7 @@ from fedlab.core.parameters import Parameters
 from fedlab.core.space import Space
 from fedlab.core.wire import Open
 from fedlab.errors import TrainingError
+from fedlab.privacy.events import Unit
 from fedlab.queries import Answer, Query
 
 __all__ = ["Problem", "State", "Strategy"]
@@ -29,7 +30,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         Declared number of training rows of each site.
     seed : int
     private : bool
-        Whether sites answer with noise.
+        Whether there is a promise, so that answers have noise.
+    unit : "record" or "site"
+        Whom the promise is about: rows are clipped one by one, or updates as a whole.
     """
 
     model: Model
@@ -37,6 +40,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     rows: dict[str, int]
     seed: int
     private: bool = False
+    unit: Unit = "record"
 
     @property
     def total_rows(self) -> int:
@@ -80,11 +84,20 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """Where a run stands: rounds done, parameters, and what the strategy carries along."""
+    """Where a run stands: rounds done, parameters, and what the strategy carries along.
+
+    Attributes
+    ----------
+    round : int
+    parameters, carried : Parameters
+    clipping_norm : float or None
+        Where a norm that adapts under a promise about sites has got to.
+    """
 
     round: int
     parameters: Parameters
     carried: Parameters
+    clipping_norm: float | None = None
 
 
 class Strategy(Open):
@@ -131,6 +144,20 @@ class Strategy(Open):
     @abstractmethod
     def direction(self, answer: Answer) -> Parameters:
         """The way in which one site's answer pulls the parameters."""
+
+    def joins(self) -> Literal["sum", "mean"]:
+        """Whether it needs no more than the sum of the answers, or their mean by `weights`.
+
+        Raises
+        ------
+        TrainingError
+            When it needs each site's own answer, which a secure sum hides.
+        """
+        raise TrainingError(
+            "A secure sum hides what each site sent.",
+            f"{type(self).__name__}, which needs it",
+            "Use e.g. fl.FedAvg() or fl.FedNewton(), or aggregation='plain'.",
+        )
 
     def tolerates(self, problem: Problem, state: State) -> int:
         """From how many sites of the coming round garbage may come without spoiling it."""

@@ -78,6 +78,8 @@ def _button(label: str, icon: str, tooltip: str, style: str = "") -> ipw.Button:
 def _about(run: Training) -> str:
     promise = run.privacy
     name = f"{type(run.problem.model).__name__} by {type(run.strategy).__name__}"
+    if run.secure:
+        name += " through secure sums"
     if promise is None:
         return f"{name}, exact answers"
     return (

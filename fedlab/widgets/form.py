@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import ipywidgets as ipw
 
@@ -10,8 +10,9 @@ from fedlab.core.model import Model
 from fedlab.core.schema import Schema
 from fedlab.privacy import RecordDP
 from fedlab.strategies import Averaging, FineTuning, LocalTraining, Strategy
+from fedlab.widgets.adding import Adding
 from fedlab.widgets.choice import Choice
-from fedlab.widgets.fields import Fields
+from fedlab.widgets.fields import Fields, changed
 from fedlab.widgets.offers import (
     AGGREGATORS,
     UPDATES,
@@ -26,7 +27,7 @@ __all__ = ["RunForm"]
 
 
 class RunForm:
-    """Model, strategy, their main settings, privacy.
+    """Model, strategy, their main settings, privacy, secure sum.
 
     It offers what fits the target and the model, and checks nothing but that a number is a number:
     the rest is said by the verb that takes it.
@@ -48,6 +49,7 @@ class RunForm:
     models, strategies, rules : Choice
         Of a model, of a strategy, and of the rule that combines updates.
     promise : Promise
+    adding : Adding
     start : ipywidgets.Button
     """
 
@@ -58,7 +60,7 @@ class RunForm:
         strategy: Strategy | None,
         privacy: RecordDP | None,
     ) -> None:
-        self._strategy, self.promise = strategy, Promise(privacy)
+        self._strategy, self.promise, self.adding = strategy, Promise(privacy), Adding()
         base = strategy if isinstance(strategy, LocalTraining) else UPDATES[0].start
         self._local = Fields(
             local_settings("local_epochs" if base.local_steps is None else "local_steps"), base
@@ -82,10 +84,12 @@ class RunForm:
         self.start.add_class("fedlab-start")
         self._training = ipw.VBox()
         parts = [self.models.widget, self.strategies.widget, self._training]
-        self.widget = ipw.VBox([*parts, self.rules.widget, self.promise.widget, self.start])
+        parts += [self.rules.widget, self.promise.widget, self.adding.widget]
+        self.widget = ipw.VBox([*parts, self.start])
         self.widget.add_class("fedlab-card")
         self.models.kind.observe(self._fit, names="value")
         self.strategies.kind.observe(self._fold, names="value")
+        self.rules.kind.observe(self._fold, names="value")
         self._fold()
 
     def _fitting(self) -> list[Any]:
@@ -105,6 +109,8 @@ class RunForm:
         self._training.children = tuple(shown) if known else ()
         combines = known and not isinstance(chosen, FineTuning)
         self.rules.widget.layout.display = "" if combines else "none"
+        rule = {"aggregator": self.rules.chosen.start} if combines else {}
+        self.adding.fit(changed(chosen, rule) if rule else chosen)
 
     def model(self) -> Model:
         """The model as filled in.
@@ -142,6 +148,10 @@ class RunForm:
             When a value is out of its range.
         """
         return self.promise.value()
+
+    def aggregation(self) -> Literal["plain", "secure"]:
+        """Whether single answers are seen."""
+        return self.adding.value()
 
     @property
     def kind(self) -> ipw.Dropdown:

@@ -12,6 +12,7 @@ from fedlab.errors import ExportError, PrivacyError
 from fedlab.evaluation import Evaluation
 from fedlab.federation import Federation
 from fedlab.privacy import RecordDP
+from fedlab.quality import Quality
 from fedlab.strategies import Personal
 from fedlab.training import Training
 from fedlab.widgets.bars import gauges, worths
@@ -73,6 +74,7 @@ class Results:
 
     def forget(self) -> None:
         """Take away what was computed for another run."""
+        self._judged = False
         for name, words in {
             "round": "What each site sends, once there is a round.",
             "contributions": "Shapley values and leave-one-out of the run so far, without "
@@ -88,8 +90,20 @@ class Results:
         self.evaluate.disabled = busy or run is None
         self.export.disabled = busy or nothing
         keeps = run is None or run.strategy.keeps_answers
-        self.contribute.disabled = busy or nothing or not keeps
-        if run is not None and not keeps:
+        hidden = run is not None and run.rounds[-1].hidden
+        self.contribute.disabled = busy or nothing or not (keeps or hidden)
+        self.contribute.tooltip = (
+            "Which rounds gained more, by who took part in them (run.quality)"
+            if hidden
+            else "What each site was worth (run.contributions)"
+        )
+        if hidden and not self._judged:
+            self._shown["contributions"].value = _quiet(
+                "Secure sums hide what each site sent, so there are no Shapley values and no "
+                "leave-one-out. Compute shows what the sums tell (run.quality): it needs sites "
+                "drawn for each round, e.g. half of them, and better 60 rounds than 10."
+            )
+        elif run is not None and not keeps:
             self._shown["contributions"].value = _quiet(
                 f"{type(run.strategy).__name__} keeps only the sums of what sites sent, so their "
                 "contributions cannot be told apart. Compare fits with and without a site."
@@ -107,10 +121,11 @@ class Results:
         """Show what each site sent in the last round."""
         self._shown["round"].value = run.rounds[-1]._repr_html_()
 
-    def show_contributions(self, found: Contributions, round: int) -> None:
-        """Show what the sites were worth up to `round`."""
-        shown = _as_of(round) + worths(found.frame) + found._repr_html_()
-        self._shown["contributions"].value = shown
+    def show_contributions(self, found: Contributions | Quality, round: int) -> None:
+        """Show what the sites were worth up to `round`, or what sums tell of it."""
+        bars = worths(found.frame) if isinstance(found, Contributions) else ""
+        self._shown["contributions"].value = _as_of(round) + bars + found._repr_html_()
+        self._judged = True
 
     def show_evaluation(self, found: Evaluation, round: int) -> None:
         """Show how the model of `round` does."""

@@ -38,7 +38,9 @@ class Verbs:
         """A new run by the form; the one before is let go."""
         form = self._panel.form
         model, strategy, privacy = form.model(), form.strategy(), form.privacy()
-        self.run = self._fed.train(model, strategy=strategy, privacy=privacy)
+        self.run = self._fed.train(
+            model, strategy=strategy, privacy=privacy, aggregation=form.aggregation()
+        )
         self._panel.results.forget()
         return "A new run stands at round 0."
 
@@ -96,9 +98,10 @@ class Verbs:
         return f"Back at round {run.round}. What sites have answered stays in their ledgers."
 
     def contribute(self) -> str:
-        """What each site was worth."""
+        """What each site was worth, or what can be told of it where single updates are hidden."""
         run = self._held()
-        self._panel.results.show_contributions(run.contributions(), run.round)
+        found = run.quality() if run.rounds[-1].hidden else run.contributions()
+        self._panel.results.show_contributions(found, run.round)
         return "Contributions are below."
 
     def evaluate(self) -> str:

@@ -1,0 +1,1 @@
+"""Sums of which nobody sees a part: masks that cancel, shares that survive whoever is gone."""
