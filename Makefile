@@ -78,7 +78,7 @@ lint: $(STAMP) ## Ruff (rules and format) and mypy
 
 bench: $(STAMP) ## Measure speed (never part of the tests)
 	@echo "==> Benchmarks"
-	@$(BIN)/pytest tests/benchmarks $(PYTEST_ARGS)
+	@$(BIN)/pytest -s tests/benchmarks $(PYTEST_ARGS)
 
 # Widget state is left out, since it stores megabytes per live figure and nothing reads it back;
 # timings are left out, since they change at each run.
