@@ -10,18 +10,12 @@ from typing import Any, ClassVar
 
 from fedlab.coordinator import Coordinator, Listener
 from fedlab.core.wire import encode
-from fedlab.errors import (
-    PrivacyError,
-    RefusedError,
-    TrainingError,
-)
+from fedlab.errors import PrivacyError, RefusedError, TrainingError
 from fedlab.privacy import RecordDP, Releases, SiteDP
 from fedlab.privacy.secure.setting import Setting, floor
 from fedlab.privacy.secure.topology import sparse_degree
 from fedlab.queries import Query, Reply
-from fedlab.queries.secure_sum import (
-    digest_of_promise,
-)
+from fedlab.queries.secure_sum import digest_of_promise
 from fedlab.rounds import TOGETHER
 from fedlab.sum_steps import SumInSteps, SumRecord
 

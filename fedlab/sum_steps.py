@@ -12,15 +12,11 @@ import msgspec
 import numpy as np
 
 from fedlab.coordinator import Coordinator
-from fedlab.errors import (
-    FedlabError,
-    MessageError,
-    SecureSumError,
-)
+from fedlab.errors import FedlabError, MessageError, SecureSumError
 from fedlab.privacy import Event, RecordDP, SiteDP
 from fedlab.privacy.secure.member import check_present, check_signed, survivors_signed
 from fedlab.privacy.secure.opening import open_sum
-from fedlab.privacy.secure.setting import Setting, graph_of
+from fedlab.privacy.secure.setting import LEAST_SITES, Setting, graph_of
 from fedlab.queries import Query, Reply
 from fedlab.queries.packing import Pattern, unpack
 from fedlab.queries.secure_sum import (
@@ -40,7 +36,13 @@ from fedlab.rounds import TOGETHER
 
 __all__ = ["SumInSteps", "SumRecord"]
 
-STEPS = ("keys", "shares", "masked values", "signatures", "opening")
+STEPS: dict[type[Query], str] = {
+    Advertise: "keys",
+    ShareSecrets: "shares",
+    Mask: "masked values",
+    Confirm: "signatures",
+    Open: "opening",
+}
 MOST_RECORDS = 16
 
 
@@ -177,7 +179,7 @@ class SumInSteps:
                 self._on_reply(reply)
 
         replies = coordinator.carry_steps(setting.run, setting.round, queries, hear)
-        step = STEPS[_place(next(iter(queries.values())))]
+        step = STEPS[type(next(iter(queries.values())))]
         there = {
             site: reply
             for site, reply in replies.items()
@@ -223,7 +225,9 @@ class SumInSteps:
         return isinstance(step, SecureStep) and reply.is_signed_by(identity, step.about)
 
     def _enough(self, there: Mapping[str, object]) -> None:
-        least = max(3, self._setting.threshold if self._setting.degree == 0 else 3)
+        least = LEAST_SITES
+        if self._setting.degree == 0:
+            least = max(least, self._setting.threshold)
         if len(there) < least:
             why = "" if self._refused is None else f"; the first to leave said: {self._refused}"
             raise SecureSumError(
@@ -242,7 +246,3 @@ def _together(charges: Sequence[Event], setting: Setting, survivors: int) -> Eve
         return msgspec.structs.replace(charges[0], noise_multiplier=z)
     noise = math.sqrt(sum(charge.noise_multiplier**2 for charge in charges))
     return Event(noise, charges[0].sampling_rate, charges[0].count)
-
-
-def _place(step: Query) -> int:
-    return [Advertise, ShareSecrets, Mask, Confirm, Open].index(type(step))  # type: ignore[arg-type]

@@ -13,7 +13,8 @@ from fedlab.export.files import CAPS, MANIFEST, OPTIONAL, SIGNATURE, check_names
 from fedlab.export.kinds import classes_of, outputs_of
 from fedlab.export.manifest import Manifest, measure
 from fedlab.export.place import standing
-from fedlab.export.signing import fingerprint_of, grouped, is_signer, verified
+from fedlab.export.signing import fingerprint_of, grouped, is_signer
+from fedlab.privacy.secure.signatures import signed_by
 
 if TYPE_CHECKING:
     from fedlab.export.kinds import Fitted
@@ -81,7 +82,7 @@ def _signed_manifest(folder: Path, signer: str | bytes | None) -> Manifest:
             f"a signature by {grouped(fingerprint_of(public_key))}",
             "Do not use it, unless its signer tells you in another way that this is their key.",
         )
-    if not verified(public_key, signature, data):
+    if not signed_by(public_key, signature, data):
         raise ExportError(
             "The signature must fit manifest.json.",
             f"{MANIFEST!r} or {SIGNATURE!r} that was changed",

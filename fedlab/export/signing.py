@@ -6,17 +6,17 @@ import hashlib
 import os
 import re
 import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fedlab.core.key_file import write_once
 from fedlab.errors import ExportError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = ["SigningKey", "fingerprint_of", "grouped", "is_signer", "verified"]
+__all__ = ["SigningKey", "fingerprint_of", "grouped", "is_signer"]
 
 # 128 bits: as many as a second key with the same beginning costs, which nobody can pay.
 SHORTEST_PIN = 32
@@ -31,9 +31,11 @@ class SigningKey:
 
     Examples
     --------
+    >>> import tempfile
+    >>> from fedlab.privacy.secure.signatures import signed_by
     >>> folder = tempfile.TemporaryDirectory()
     >>> key = SigningKey.load(Path(folder.name) / "identity.pem")
-    >>> verified(key.public_key, key.sign(b"whole"), b"whole")
+    >>> signed_by(key.public_key, key.sign(b"whole"), b"whole")
     True
     >>> folder.cleanup()
     """
@@ -98,18 +100,7 @@ def _make(path: Path) -> None:
         serialization.NoEncryption(),
     )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
-        # A link, unlike a rename, never replaces the key that another process made meanwhile.
-        os.link(name, path)
-    except FileExistsError:
-        pass
-    finally:
-        Path(name).unlink(missing_ok=True)
+    write_once(path, pem)
 
 
 def _read(path: Path) -> Ed25519PrivateKey:
@@ -154,18 +145,6 @@ def grouped(fingerprint: str) -> str:
     '0123 4567 89ab cdef 0123 4567 89ab cdef'
     """
     return " ".join(re.findall("....", fingerprint[:SHORTEST_PIN]))
-
-
-def verified(public_key: bytes, signature: bytes, data: bytes) -> bool:
-    """Whether `signature` over `data` was made by the holder of the key."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
 
 
 def is_signer(signer: str | bytes, public_key: bytes) -> bool:

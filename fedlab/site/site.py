@@ -432,8 +432,9 @@ class Site:
             self.policy,
             rehearsal=request.rehearsal,
         )
-        # Last, so that a rehearsal for a secure sum, which passes over it, hears all else first.
-        check_reveal(request, self.policy, hidden=hidden)
+        if request.rehearsal:
+            # Last, so that one for a secure sum, which passes over it, hears all else first.
+            check_reveal(request, self.policy, hidden=hidden)
         if self._patients is not None and not request.rehearsal:
             self._patients.take_part(request, cohort)
         return event

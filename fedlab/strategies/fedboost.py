@@ -7,6 +7,7 @@ Second-order boosting on bins: Chen and Guestrin 2016 (equations 5 to 7), Ke et 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -21,9 +22,8 @@ from fedlab.errors import TrainingError
 from fedlab.queries import Answer, BoostHistogram, Histogram, Query
 from fedlab.strategies.binning import Binning
 from fedlab.strategies.boost_sums import Level, kept_sums, nodes_asked, without_sums
-from fedlab.strategies.growing import BINNING, FINISHED, GROWING, Growing, reads_of
+from fedlab.strategies.growing import FINISHED, GROWING, Growing, reads_of
 from fedlab.strategies.strategy import Problem, State
-from fedlab.strategies.tree_state import finished_error
 
 __all__ = ["FedBoost"]
 
@@ -43,56 +43,47 @@ class FedBoost(Growing, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     FedBoost()
     """
 
+    what: ClassVar[str] = "boosted model"
+
     def grown(self, problem: Problem) -> Boosting:
         """The model, where it is one of these trees."""
-        return _model(problem)
-
-    def plan(self, problem: Problem, state: State) -> dict[str, Query]:
-        """Counts for bins, or histograms of open nodes."""
-        model, phase = _model(problem), int(state.carried["phase"])
-        query: Query
-        if phase == FINISHED:
-            raise finished_error("boosted model")
-        if phase == BINNING:
-            query = Binning.carried(state.carried).query(problem, reads_of(model), model.max_bins)
-        else:
-            bins = Bins.carried(state.carried)
-            bits, shift = hessian_bits(problem.total_rows)
-            tree, node, _ = state.carried["open"].astype(np.int32)
-            asked = nodes_asked(state)
-            query = BoostHistogram(
-                model=model,
-                space=problem.space,
-                bins=bins,
-                nodes=nodes_of(state.parameters, bins),
-                roots=state.parameters["roots"],
-                value=state.parameters["value"][:, 0],
-                baseline=state.parameters["baseline"],
-                finished=int(state.carried["iterations"]),
-                tree=tree[asked],
-                node=node[asked],
-                half=float(state.carried["range"][1]),
-                bits=bits,
-                shift=shift,
+        if not isinstance(problem.model, Boosting):
+            raise TrainingError(
+                "FedBoost boosts trees.",
+                f"{type(problem.model).__name__}",
+                "Leave strategy out to use the one that fits the model.",
             )
-        return dict.fromkeys(sorted(problem.rows), query)
+        return problem.model
 
-    def combine(self, problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:
-        """Take the bins, or split the open nodes of largest gain."""
-        if int(state.carried["phase"]) == BINNING:
-            return self._bin(problem, state, answers)
-        return self._grow(problem, state, answers)
+    def ask(self, problem: Problem, state: State) -> Query:
+        """Histograms of open nodes."""
+        model = self.grown(problem)
+        bins = Bins.carried(state.carried)
+        bits, shift = hessian_bits(problem.total_rows)
+        tree, node, _ = state.carried["open"].astype(np.int32)
+        asked = nodes_asked(state)
+        return BoostHistogram(
+            model=model,
+            space=problem.space,
+            bins=bins,
+            nodes=nodes_of(state.parameters, bins),
+            roots=state.parameters["roots"],
+            value=state.parameters["value"][:, 0],
+            baseline=state.parameters["baseline"],
+            finished=int(state.carried["iterations"]),
+            tree=tree[asked],
+            node=node[asked],
+            half=float(state.carried["range"][1]),
+            bits=bits,
+            shift=shift,
+        )
 
-    def _bin(self, problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:
-        model = _model(problem)
-        reads = reads_of(model)
-        known = Binning.carried(state.carried).add(reads, model.max_bins, answers)
-        if not known.done(reads, model.max_bins):
-            carried = {"phase": np.array(float(BINNING)), **known.carry()}
-            return State(state.round + 1, state.parameters, Parameters(carried))
+    def plant(self, problem: Problem, state: State, known: Binning) -> State:
+        """No tree yet."""
+        model = self.grown(problem)
         baseline = model.baseline(known.target, known.center, known.half)
         table = dict(state.parameters) | {"baseline": baseline}
-        half = known.half if reads == "numbers" else 1.0
+        half = known.half if reads_of(model) == "numbers" else 1.0
         carried = {
             "phase": np.array(float(GROWING)),
             **known.bins(model.max_bins).carry(),
@@ -101,10 +92,11 @@ class FedBoost(Growing, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         }
         return _plant(state.round + 1, table, carried, len(baseline))
 
-    def _grow(self, problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:
+    def grow(self, problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:
+        """Split the open nodes of largest gain."""
         from fedlab.core.trees import gains
 
-        model, bins = _model(problem), Bins.carried(state.carried)
+        model, bins = self.grown(problem), Bins.carried(state.carried)
         tree, node, depth = state.carried["open"].astype(np.int64)
         half = float(state.carried["range"][1])
         bits, shift = hessian_bits(problem.total_rows)
@@ -199,13 +191,3 @@ def _chosen(
             leaves[tree[i]] += 1
             chosen.append(int(i))
     return np.array(sorted(chosen), dtype=np.int64)
-
-
-def _model(problem: Problem) -> Boosting:
-    if not isinstance(problem.model, Boosting):
-        raise TrainingError(
-            "FedBoost boosts trees.",
-            f"{type(problem.model).__name__}",
-            "Leave strategy out to use the one that fits the model.",
-        )
-    return problem.model

@@ -7,6 +7,7 @@ counts add up over sites, every split, hence every tree, is that of the pooled r
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -21,12 +22,11 @@ from fedlab.core.trees.sampling import draw_features
 from fedlab.errors import TrainingError
 from fedlab.queries import Answer, Bootstrap, ForestHistogram, Histogram, OutOfBag, Query, Tally
 from fedlab.strategies.binning import Binning
-from fedlab.strategies.growing import BINNING, FINISHED, GROWING, JUDGING, Growing, reads_of
+from fedlab.strategies.growing import FINISHED, GROWING, JUDGING, Growing, reads_of
 from fedlab.strategies.strategy import Problem, State
 from fedlab.strategies.tree_state import (
     Asked,
     Splits,
-    finished_error,
     split_classes,
     split_numbers,
     sum_cells,
@@ -58,56 +58,56 @@ class FedForest(Growing, msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     pooled: dict[str, int] = {}
 
+    what: ClassVar[str] = "forest"
+
     def grown(self, problem: Problem) -> Forest:
         """The model, where it is one of these trees."""
-        return _model(problem)
+        if not isinstance(problem.model, Forest):
+            raise TrainingError(
+                "FedForest grows random forests.",
+                f"{type(problem.model).__name__}",
+                "Leave strategy out to use the one that fits the model.",
+            )
+        return problem.model
 
-    def plan(self, problem: Problem, state: State) -> dict[str, Query]:
-        """Counts for bins, histograms of open nodes, or sums out of bag."""
-        model, phase = _model(problem), int(state.carried["phase"])
-        query: Query
-        if phase == FINISHED:
-            raise finished_error("forest")
-        if phase == BINNING:
-            query = Binning.carried(state.carried).query(problem, reads_of(model), model.max_bins)
-        else:
-            bins = Bins.carried(state.carried)
-            nodes = nodes_of(state.parameters, bins)
-            if phase == GROWING:
-                asked = self._asked(problem, state, bins)
-                center, half = state.carried["range"].tolist()
-                query = ForestHistogram(
-                    space=problem.space,
-                    reads=reads_of(model),
-                    bins=bins,
-                    nodes=nodes,
-                    n_trees=model.n_trees,
-                    tree=asked.tree,
-                    node=asked.node,
-                    features=asked.features,
-                    begin=asked.begin,
-                    bootstrap=self._bootstrap(model),
-                    center=center,
-                    half=half,
-                )
-            else:
-                query = OutOfBag(
-                    space=problem.space,
-                    reads=reads_of(model),
-                    bins=bins,
-                    nodes=nodes,
-                    n_trees=model.n_trees,
-                    value=state.parameters["value"],
-                    bootstrap=self._bootstrap(model) or Bootstrap(model.seed),
-                )
-        return dict.fromkeys(sorted(problem.rows), query)
+    def ask(self, problem: Problem, state: State) -> Query:
+        """Histograms of open nodes, or sums out of bag."""
+        model = self.grown(problem)
+        bins = Bins.carried(state.carried)
+        nodes = nodes_of(state.parameters, bins)
+        if int(state.carried["phase"]) == GROWING:
+            asked = self._asked(problem, state, bins)
+            center, half = state.carried["range"].tolist()
+            return ForestHistogram(
+                space=problem.space,
+                reads=reads_of(model),
+                bins=bins,
+                nodes=nodes,
+                n_trees=model.n_trees,
+                tree=asked.tree,
+                node=asked.node,
+                features=asked.features,
+                begin=asked.begin,
+                bootstrap=self._bootstrap(model),
+                center=center,
+                half=half,
+            )
+        return OutOfBag(
+            space=problem.space,
+            reads=reads_of(model),
+            bins=bins,
+            nodes=nodes,
+            n_trees=model.n_trees,
+            value=state.parameters["value"],
+            bootstrap=self._bootstrap(model) or Bootstrap(model.seed),
+        )
 
     def _bootstrap(self, model: Forest) -> Bootstrap | None:
         return Bootstrap(model.seed, self.pooled) if model.bootstrap else None
 
     def _asked(self, problem: Problem, state: State, bins: Bins) -> Asked:
         """The first open nodes, with the features each looks at; drawn anew from the round."""
-        model = _model(problem)
+        model = self.grown(problem)
         tree, node, depth, whole = state.carried["open"].astype(np.int32)
         random = generator(problem.seed, model.seed, state.round, "features")
         n_features = bins.n_features
@@ -130,13 +130,10 @@ class FedForest(Growing, msgspec.Struct, frozen=True, tag=True, kw_only=True):
             state.carried["open"][:, fits:],
         )
 
-    def combine(self, problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:
-        """Take the bins, split the open nodes, or keep the score."""
-        phase = int(state.carried["phase"])
-        if phase == BINNING:
-            return self._bin(problem, state, answers)
-        if phase == GROWING:
-            return self._grow(problem, state, answers)
+    def grow(self, problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:
+        """Split the open nodes, or keep the score."""
+        if int(state.carried["phase"]) == GROWING:
+            return self._split(problem, state, answers)
         sums = {name: np.array(0.0) for name in _tally(next(iter(answers.values())))}
         for site in sorted(answers):
             for name, value in _tally(answers[site]).items():
@@ -145,13 +142,9 @@ class FedForest(Growing, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         carried = Parameters({**state.carried, "phase": np.array(float(FINISHED))})
         return State(state.round + 1, scored, carried)
 
-    def _bin(self, problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:
-        model = _model(problem)
-        reads = reads_of(model)
-        known = Binning.carried(state.carried).add(reads, model.max_bins, answers)
-        if not known.done(reads, model.max_bins):
-            carried = {"phase": np.array(float(BINNING)), **known.carry()}
-            return State(state.round + 1, state.parameters, Parameters(carried))
+    def plant(self, problem: Problem, state: State, known: Binning) -> State:
+        """One open leaf a tree."""
+        model = self.grown(problem)
         bins = known.bins(model.max_bins)
         roots = np.arange(model.n_trees, dtype=np.float64)
         carried = {
@@ -163,8 +156,8 @@ class FedForest(Growing, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         }
         return State(state.round + 1, state.parameters, Parameters(carried))
 
-    def _grow(self, problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:
-        model, bins = _model(problem), Bins.carried(state.carried)
+    def _split(self, problem: Problem, state: State, answers: Mapping[str, Answer]) -> State:
+        model, bins = self.grown(problem), Bins.carried(state.carried)
         asked = self._asked(problem, state, bins)
         cells = sum_cells(answers)
         splits: Splits
@@ -216,16 +209,6 @@ class FedForest(Growing, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         if isinstance(answer, Tally):
             return Parameters(answer.sums)
         return Parameters({"counts": np.asarray(getattr(answer, "target", 0.0), dtype=np.float64)})
-
-
-def _model(problem: Problem) -> Forest:
-    if not isinstance(problem.model, Forest):
-        raise TrainingError(
-            "FedForest grows random forests.",
-            f"{type(problem.model).__name__}",
-            "Leave strategy out to use the one that fits the model.",
-        )
-    return problem.model
 
 
 def _class_weight(kind: str | None, rows: Array) -> Array:
