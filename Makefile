@@ -1,7 +1,7 @@
 # Needs Python 3.11 or later, make and a network; all else goes into .venv, from requirements.lock.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint bench lock notebooks clean python \
+.PHONY: help lab test lint bench fuzz lock notebooks clean python \
         test-unit test-notebooks test-browser
 
 VENV := .venv
@@ -79,6 +79,10 @@ lint: $(STAMP) ## Ruff (rules and format) and mypy
 bench: $(STAMP) ## Measure speed (never part of the tests)
 	@echo "==> Benchmarks"
 	@$(BIN)/pytest -s tests/benchmarks $(PYTEST_ARGS)
+
+fuzz: $(STAMP) ## Break files for ten minutes and have them read
+	@echo "==> Broken files, ten minutes"
+	@$(BIN)/python tests/fuzz/readers.py --seconds 600
 
 # Widget state is left out, since it stores megabytes per live figure and nothing reads it back;
 # timings are left out, since they change at each run.

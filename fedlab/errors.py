@@ -9,6 +9,7 @@
     │   └── SecureSumError   a secure sum that has to stop; nothing was opened
     ├── TrainingError        a model, strategy or run that cannot go on
     ├── RefusedError         a site said no; carries the site's code
+    │   └── WithheldError    the same, found while it was computing
     ├── MessageError         bytes that are not a message of ours
     ├── SaveFileError        a save that is damaged, foreign or newer
     └── ExportError          an exported model that is incomplete or was changed
@@ -30,6 +31,7 @@ __all__ = [
     "SchemaError",
     "SecureSumError",
     "TrainingError",
+    "WithheldError",
 ]
 
 
@@ -119,6 +121,14 @@ class RefusedError(FedlabError):
     ) -> None:
         super().__init__(rule, came, remedy, site=site, round=round)
         self.code = code
+
+
+class WithheldError(RefusedError):
+    """A site's law, found while it computes, forbids the answer.
+
+    Its words leave the site, as those of no other error of a computation do. Whoever raises it
+    vouches that they hold nothing from a row.
+    """
 
 
 class MessageError(FedlabError, ValueError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from fedlab.displays.tables import to_html
 from fedlab.errors import PrivacyError, RefusedError, TrainingError
 from fedlab.privacy import RecordDP
 from fedlab.queries import Reply, Score, ScoreHistogram, Tally
+from fedlab.queries.query import Split
 from fedlab.rounds import SiteScore, pooled
 from fedlab.strategies import Problem, State
 
@@ -180,7 +181,7 @@ def score_sites(
     run: str,
     problem: Problem,
     state: State,
-    split: Literal["train", "test"],
+    split: Split,
 ) -> tuple[dict[str, SiteScore], dict[str, RefusedError]]:
     """The model's sums at each site that is willing to tell, and who is not."""
     query = Score(

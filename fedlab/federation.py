@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from fedlab.asking import Questions
+from fedlab.asking.asked import By, Where
 from fedlab.coordinator import Coordinator
 from fedlab.core.model import Model
 from fedlab.core.preprocess import Preprocess
@@ -27,10 +29,13 @@ from fedlab.stepping import check_private
 from fedlab.strategies import Problem, Strategy, default_strategy
 from fedlab.training import Training
 
+if TYPE_CHECKING:
+    from fedlab.judging import Judgement
+
 __all__ = ["Federation", "resume"]
 
 
-class Federation:
+class Federation(Questions):
     """Sites that describe the same features, asked through one engine.
 
     Parameters
@@ -112,7 +117,11 @@ class Federation:
         declared = {
             (site, split): rows
             for site, told in self._descriptions.items()
-            for split, rows in (("train", told.train_rows), ("test", told.test_rows))
+            for split, rows in (
+                ("train", told.train_rows),
+                ("test", told.test_rows),
+                ("all", told.train_rows + told.test_rows),
+            )
         }
         simulated = all(told.simulated for told in self._descriptions.values())
         self.coordinator = Coordinator(self._connection, seed, declared, simulated)
@@ -149,6 +158,11 @@ class Federation:
     def rows(self) -> dict[str, int]:
         """Declared number of training rows of each site."""
         return {site: described.train_rows for site, described in self._descriptions.items()}
+
+    @property
+    def minimums(self) -> dict[str, int]:
+        """Fewest patients that each site tells of, as its policy says."""
+        return {site: described.minimum_rows for site, described in self._descriptions.items()}
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -240,7 +254,7 @@ class Federation:
             When a site refuses its sums.
         """
         model.check(self.schema)
-        coordinator = self._coordinator(aggregation)
+        coordinator = self.asked_by(aggregation)
         strategy = strategy or default_strategy(model, private=privacy is not None)
         check_private(strategy, privacy, secure=coordinator.adds)
         if coordinator.adds:
@@ -260,7 +274,76 @@ class Federation:
         scored = privacy is None if evaluate is None else evaluate
         return Training(coordinator, problem, strategy, privacy=privacy, evaluate=scored)
 
-    def _coordinator(self, aggregation: str | SecureSum | None) -> Coordinator:
+    def evaluate(
+        self,
+        model: Any,
+        *,
+        threshold: float = 0.5,
+        by: By | None = None,
+        split: Literal["train", "test", "all"] = "all",
+        where: Where | None = None,
+        privacy: RecordDP | None = None,
+        aggregation: Literal["plain", "secure"] | SecureSum = "plain",
+        **options: Any,
+    ) -> Judgement:
+        """Judge a model from anywhere on the sites' rows, by site, in all and by subgroup.
+
+        The model's file goes to each site, which looks at it, runs it on its rows in a process with
+        limits, and tells counts by class and bin of score, small ones suppressed. A site with
+        ``Policy(approval=True)`` runs it once its data owner has approved the purpose, or the file
+        by its SHA-256.
+
+        Parameters
+        ----------
+        model : Training, ExportedModel, fitted scikit-learn estimator, bytes or path
+            Also an ONNX file from anywhere.
+        threshold : float
+            The second of two classes is called where its score is above.
+        by : column, list of columns, or mapping of columns to edges, optional
+            Subgroups, by each column on its own.
+        split : "train", "test" or "all"
+        where : mapping, optional
+            Conditions on whom it is about, e.g. ``{"age": (65, None)}``.
+        privacy : RecordDP, optional
+            Then every count has noise instead, charged at each site.
+        aggregation : "plain", "secure" or SecureSum
+        options
+            ``name`` of the model; ``columns``, ``output``, ``score`` and ``classes`` where its file
+            leaves open what it reads and says; ``bins`` of scores, 100, or 10 under privacy;
+            ``level`` of intervals, 0.95; ``bootstrap`` samples, 1000, ``stratified`` by site or
+            not.
+
+        Raises
+        ------
+        DataError
+            When something that changes figures is left open, with what to pass.
+        RefusedError
+            When the model's file is not one that sites run.
+        TrainingError
+            When no site answers.
+        """
+        from fedlab.judging import evaluate_model
+
+        return evaluate_model(
+            self,
+            model,
+            threshold=threshold,
+            by=by,
+            split=split,
+            where=where,
+            privacy=privacy,
+            aggregation=aggregation,
+            **options,
+        )
+
+    def asked_by(self, aggregation: str | SecureSum | None) -> Coordinator:
+        """Who asks: one that sees single answers, or one that sees sums alone.
+
+        Raises
+        ------
+        TrainingError
+            For another word.
+        """
         if aggregation == "plain" or aggregation is None:
             return self.coordinator
         how = SecureSum() if aggregation == "secure" else aggregation
@@ -327,7 +410,7 @@ def resume(path: str | Path, federation: Federation) -> Training:
             "Make the federation as it was.",
         )
     return Training(
-        federation._coordinator(save.secure),
+        federation.asked_by(save.secure),
         problem,
         save.strategy,
         privacy=save.privacy,

@@ -14,6 +14,7 @@ from fedlab.core.parameters import Array, Parameters
 from fedlab.core.space import Space, from_ranges
 from fedlab.privacy import RecordDP
 from fedlab.queries import Answer, Context, LocalFit, Query, Reply, Request, ScoreHistogram
+from fedlab.queries.query import Split
 from fedlab.training import Training
 
 RANGES: dict[str, tuple[float, float]] = {"age": (20, 100), "lab": (-4, 4), "smoker": (0, 1)}
@@ -64,7 +65,7 @@ def numeric(n_rows: int, seed: int = 0, **options: Any) -> pd.DataFrame:
     return table(n_rows, seed, gaps=False, **options).drop(columns="ward")
 
 
-def rows_of(sites: Sequence[fl.Site], split: str = "train") -> pd.DataFrame:
+def rows_of(sites: Sequence[fl.Site], split: Split = "train") -> pd.DataFrame:
     """The rows of all sites in one table: what no coordinator may do, and every oracle needs."""
     parts = []
     for site in sites:

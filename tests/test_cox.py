@@ -23,6 +23,7 @@ from fedlab.core.risk_sets import Ties, no_rows, on_grid, partial_likelihood, ri
 from fedlab.core.wire import decode, encode
 from fedlab.errors import DataError, PrivacyError, SchemaError, TrainingError
 from fedlab.queries import EventTimes, RiskSets, Sums, Times
+from fedlab.queries.query import Split
 from fedlab.strategies.fedcox import FedCox
 from fedlab.survival import concordance
 from fedlab.training import Training
@@ -67,7 +68,7 @@ def inference(run: Training, **options: Any) -> pd.DataFrame:
     return run.inference(**options).frame
 
 
-def pooled(sites: list[fl.Site], split: str = "train") -> pd.DataFrame:
+def pooled(sites: list[fl.Site], split: Split = "train") -> pd.DataFrame:
     parts = []
     for site in sites:
         rows, schema = site._rows[split], site.schema

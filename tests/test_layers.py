@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[1]
 # Top to bottom; the second entry is one layer, the analyst's verbs.
 LAYERS = (
     "widgets",
-    "attacks audit beside comparison contributions coordinator cox_inference datasets estimates"
+    "asking attacks audit beside comparison contributions coordinator cox_inference datasets"
+    " deidentification estimates judging"
     " evaluation export federation gap history inference mask_lesson partitioning"
     " personal_evaluation pooled pooled_rows preprocessing quality replay rounds run_figure saves"
     " scan secure_sum single_sites spend standing stepping sum_steps survival training",

@@ -44,6 +44,7 @@ from fedlab.queries import (
 from fedlab.strategies import Aggregator, Strategy
 from tests.builders import PROMISE
 from tests.travelling import ARRAYS, MORE, PARAMETERS, POSITIVE, SCHEMAS, SPACES, SPLITS, TEXT
+from tests.travelling_judging import JUDGING
 
 MODELS = st.builds(fl.LogisticRegression, C=POSITIVE | st.just(math.inf))
 EVENTS = st.builds(Event, POSITIVE, st.floats(0.01, 1), st.integers(1, 9)) | st.builds(
@@ -90,6 +91,7 @@ RULES = (
 OTHER_MODELS = (fl.LinearRegression(), fl.Ridge(), fl.PoissonRegression(), fl.SVC())
 MEMBERS: dict[type, st.SearchStrategy[Any]] = {
     **MORE,
+    **JUDGING,
     fl.LogisticRegression: MODELS,
     fl.FedAvg: st.builds(
         fl.FedAvg,

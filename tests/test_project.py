@@ -24,7 +24,7 @@ ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
 THE_PACKAGE = "-e .[data]"
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 
-TARGETS = {"help", "lab", "test", "lint", "bench", "lock", "notebooks", "clean"}
+TARGETS = {"help", "lab", "test", "lint", "bench", "fuzz", "lock", "notebooks", "clean"}
 TOP_LEVEL = {
     *(".ci", ".gitattributes", ".gitignore", ".pre-commit-config.yaml"),
     *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md"),

@@ -14,16 +14,19 @@ import fedlab as fl
 ROOT = Path(__file__).parents[1] / "fedlab"
 # To change this list is to change what users have written down in their notebooks.
 NAMES = """
-    Actor AdaptiveClipping Approval Authorization BernoulliNB CentredClipping Consent
-    CoxRegression Ditto ExportedModel FedAdagrad FedAdam FedAvg FedAvgM FedBoost FedCox
-    FedForest FedNewton FedNova FedProx FedSGD FedSums FedYogi Federation FineTuning Gap
-    GaussianNB GeometricMedian GradientBoostingClassifier GradientBoostingRegressor InProcess
-    Inference KMeans Krum LabelSkew LinearRegression LogisticRegression MaskLesson Mean Median
-    MultiKrum NormClipping PCA PoissonRegression Policy Preprocess Quality QuantitySkew
-    RandomForestClassifier RandomForestRegressor RecordDP Ridge SCAFFOLD SVC ScanReport
-    SecureSum Signed SigningKey Site SiteDP SklearnModel TrimmedMean attacks audit compare
-    concordance core datasets displays engines errors export load mask_lesson partition privacy
-    queries resume scan scan_notebook scan_text site strategies widgets
+    Actor AdaptiveClipping Approval Authorization Benchmark BernoulliNB CentredClipping
+    Consent CoxRegression Deidentified Ditto ExportedModel Feature FeatureMapping FedAdagrad
+    FedAdam FedAvg FedAvgM FedBoost FedCox FedForest FedNewton FedNova FedProx FedSGD
+    FedSums FedYogi Federation FhirView FineTuning Gap GaussianNB GeometricMedian
+    GradientBoostingClassifier GradientBoostingRegressor InProcess Inference Judgement
+    KAnonymity KMeans Krum LabelSkew LinearRegression LogisticRegression Mapping MaskLesson
+    Mean Median ModelLimits MultiKrum NormClipping OmopView PCA PoissonRegression Policy
+    Preprocess Quality QuantitySkew RandomForestClassifier RandomForestRegressor Reading
+    RecordDP Ridge SCAFFOLD SVC ScanReport SecureSum Signed SigningKey Site SiteDP
+    SklearnModel TrimmedMean asking attacks audit benchmark compare concordance core
+    datasets deidentification deidentify displays engines errors export generalise judging
+    k_anonymity load mask_lesson partition privacy queries read_fhir read_omop read_sql
+    resume scan scan_notebook scan_text site strategies suggest_mapping widgets
 """
 
 

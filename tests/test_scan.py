@@ -17,7 +17,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import fedlab.scan.contacts
@@ -647,6 +647,9 @@ def test_tables_of_results_pass(values: list[list[float]]) -> None:
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=30))
 def test_counts_pass(values: list[int]) -> None:
+    # Four numbers of four digits are written as the number of a card is, and one in ten checks.
+    four = "".join("4" if len(str(each)) == 4 else "-" for each in values)
+    assume("4444" not in four)
     assert scan_text(" ".join(map(str, values))).clean
     assert scan_text("\n".join(f"{a:,} rows" for a in values)).clean
     assert scan_text(repr(values)).clean

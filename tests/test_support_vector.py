@@ -16,8 +16,12 @@ from sklearn.svm import LinearSVC
 import fedlab as fl
 from fedlab.core.support_vector import SVC
 from fedlab.errors import TrainingError
+from fedlab.queries.query import Split
 from fedlab.training import Training
 from tests.builders import bits, deal, rows_of
+
+# Random features are many, and a site agrees to them by its policy.
+WIDE = fl.Policy(parameters_ratio=30.0)
 
 
 def breast() -> pd.DataFrame:
@@ -46,7 +50,7 @@ def trained(sites: Sequence[fl.Site], model: SVC, rounds: int = 20) -> Training:
     return run
 
 
-def pooled(run: Training, sites: Sequence[fl.Site], split: str = "train") -> tuple[Any, Any]:
+def pooled(run: Training, sites: Sequence[fl.Site], split: Split = "train") -> tuple[Any, Any]:
     frame = rows_of(sites, split)
     target = run.problem.space.schema.target
     return run.problem.space.matrix(frame), frame[target].to_numpy()
@@ -101,10 +105,11 @@ def test_the_rbf_kernel_is_the_pooled_linear_svc_of_scikit_learns_features() -> 
 def splits(name: str, seed: int) -> list[fl.Site]:
     if name == "opt":
         return [
-            fl.Site(f"s{i}", rows, target="birth", seed=seed) for i, rows in enumerate(opt_rows())
+            fl.Site(f"s{i}", rows, target="birth", seed=seed, policy=WIDE)
+            for i, rows in enumerate(opt_rows())
         ]
     frame = {"breast": breast, "moons": moons}[name]()
-    return fl.partition(frame, 5, target="y", skew=1.0, seed=seed, minimum_rows=20)
+    return fl.partition(frame, 5, target="y", skew=1.0, seed=seed, minimum_rows=20, policy=WIDE)
 
 
 def opt_rows() -> list[pd.DataFrame]:
@@ -134,7 +139,7 @@ def test_random_features_come_within_a_point_of_the_exact_kernel(name: str) -> N
 
 
 def test_a_nonlinear_shape_needs_the_rbf_kernel() -> None:
-    sites = fl.partition(moons(), 5, target="y", skew=0.5, seed=1)
+    sites = fl.partition(moons(), 5, target="y", skew=0.5, seed=1, policy=WIDE)
     accuracy = {
         kernel: trained(sites, SVC(kernel=kernel), 9).evaluate().frame["accuracy"].iloc[-1]
         for kernel in ("linear", "rbf")

@@ -20,14 +20,25 @@ from fedlab.core.vocabulary import Vocabulary
 from fedlab.privacy.secure.member import Opening
 from fedlab.privacy.secure.setting import Advert, Setting
 from fedlab.queries import (
+    Among,
+    BlockCounts,
     BoostHistogram,
     Bootstrap,
     CategoryCounts,
     CategoryTally,
     CellCounts,
+    CountBlocks,
     CountCells,
+    CountGroups,
+    CountRows,
+    CountSurvival,
+    CountTables,
+    CrossProducts,
+    CrossSums,
     EventTimes,
     ForestHistogram,
+    GroupCounts,
+    GroupSums,
     Histogram,
     OutOfBag,
     PartialFit,
@@ -36,9 +47,12 @@ from fedlab.queries import (
     RiskHistogram,
     RiskSets,
     Statistics,
+    SumGroups,
     Sums,
+    SurvivalCounts,
     Times,
 )
+from fedlab.queries.groups import Condition, Factor
 from fedlab.queries.packing import Leaf, Pattern
 from fedlab.queries.secure_sum import (
     Advertise,
@@ -179,7 +193,53 @@ SETTINGS = st.builds(
 )
 LEAVES = st.builds(Leaf, path=TEXTS, shape=st.just((2, 3)), whole=st.booleans())
 PATTERNS = st.builds(Pattern, TEXT, st.lists(LEAVES, max_size=3).map(tuple))
+FACTORS = st.lists(
+    st.builds(
+        Factor,
+        column=TEXT,
+        values=TEXTS,
+        edges=st.lists(st.floats(allow_nan=False), max_size=4).map(tuple),
+    ),
+    max_size=2,
+).map(tuple)
+CONDITIONS = st.lists(
+    st.builds(
+        Condition,
+        column=TEXT,
+        low=st.none() | st.floats(allow_nan=False),
+        high=st.none() | st.floats(allow_nan=False),
+        values=TEXTS,
+    ),
+    max_size=2,
+).map(tuple)
+ASKED: dict[str, Any] = {
+    "schema": SCHEMAS,
+    "where": CONDITIONS,
+    "split": st.sampled_from(["train", "test", "all"]),
+}
+COUNT_ROWS = st.builds(CountRows, schema=SCHEMAS, parameters=st.integers(0, 99))
 MORE: dict[type, st.SearchStrategy[Any]] = {
+    CountGroups: st.builds(CountGroups, factors=FACTORS, **ASKED),
+    CountTables: st.builds(CountTables, tables=st.lists(FACTORS, max_size=3).map(tuple), **ASKED),
+    GroupCounts: st.builds(GroupCounts, ARRAYS, ARRAYS),
+    SumGroups: st.builds(
+        SumGroups, columns=TEXTS, center=ARRAYS, scale=ARRAYS, factors=FACTORS, **ASKED
+    ),
+    GroupSums: st.builds(GroupSums, ARRAYS, ARRAYS, ARRAYS),
+    CountBlocks: st.builds(CountBlocks, columns=TEXTS, edges=ARRAYS, factors=FACTORS, **ASKED),
+    BlockCounts: st.builds(BlockCounts, ARRAYS, ARRAYS, ARRAYS),
+    CountSurvival: st.builds(
+        CountSurvival, schema=SCHEMAS, grid=st.just((1.0, 2.0)), exact=st.booleans()
+    ),
+    SurvivalCounts: st.builds(
+        SurvivalCounts, patients=ARRAYS, left=ARRAYS, told=ARRAYS, hidden=ARRAYS
+    ),
+    CrossProducts: st.builds(
+        CrossProducts, schema=SCHEMAS, columns=TEXTS, center=ARRAYS, scale=ARRAYS
+    ),
+    CrossSums: st.builds(CrossSums, ARRAYS, ARRAYS),
+    CountRows: COUNT_ROWS,
+    Among: st.builds(Among, schema=SCHEMAS, query=COUNT_ROWS, complete=TEXTS),
     fl.RandomForestClassifier: FORESTS,
     fl.RandomForestRegressor: st.builds(fl.RandomForestRegressor, **FOREST),
     fl.GradientBoostingClassifier: BOOSTED,

@@ -8,6 +8,9 @@ parts and a condition on what else is known, and nothing here decides on it.
 
 from __future__ import annotations
 
+import datetime
+import re
+import warnings
 from typing import TYPE_CHECKING
 
 from fedlab.errors import DataError
@@ -23,6 +26,11 @@ LOW_ZIP3_VERSION = "2000 census"
 SMALL = "036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893"
 #: First three digits whose ZIP codes hold 20,000 people or fewer.
 LOW_ZIP3 = frozenset(SMALL.split())
+AGE = r"[0-9]{1,3}(?:\.[0-9]{1,12})?|90\+"
+YEARS = (1850, 2100)
+# A year of four digits, alone or before month, day and time without marks between them.
+FOUR = re.compile(r"(?<![0-9])(?:1[5-9]|2[01])\d{2}(?:\d{4}|\d{8}|\d{10})?(?![0-9])", re.ASCII)
+WRITTEN = "Write them all as YYYY-MM-DD."
 
 
 def zip3(codes: pd.Series) -> pd.Series:
@@ -54,7 +62,7 @@ def zip3(codes: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(codes.dtype):
         remedy = "Read the column as text, e.g. dtype={'zip': str}."
         raise DataError("ZIP codes are text.", f"a column of {codes.dtype}", remedy)
-    text = codes.astype("string").str.strip()
+    text = _as_text(codes, "ZIP codes are text.", (str,)).str.strip()
     wrong = int((~text.dropna().str.fullmatch(r"[0-9]{3}|[0-9]{5}(?:-?[0-9]{4})?")).sum())
     if wrong:
         remedy = "Clear or mend them."
@@ -69,7 +77,7 @@ def capped_ages(ages: pd.Series) -> pd.Series:
     Parameters
     ----------
     ages : pandas.Series of shape (n_samples,)
-        Years, 0 or more.
+        Years, 0 or more; as numbers, or as text that may hold the group ``90+`` already.
 
     Returns
     -------
@@ -91,9 +99,14 @@ def capped_ages(ages: pd.Series) -> pd.Series:
     import pandas as pd
 
     remedy = "Convert the column to years, as numbers."
-    if not pd.api.types.is_numeric_dtype(ages.dtype):
-        raise DataError("Ages are numbers.", f"a column of {ages.dtype}", remedy)
-    values = ages.astype("Float64")
+    if pd.api.types.is_numeric_dtype(ages.dtype):
+        values = _as_reals(ages, "Ages are numbers.", remedy)
+    else:
+        written = _as_text(ages, "Ages are numbers.", (str, int, float)).str.strip()
+        wrong = int((~written.dropna().str.fullmatch(AGE)).sum())
+        if wrong:
+            raise DataError("Ages are numbers.", f"{wrong} others in a column of text", remedy)
+        values = written.replace("90+", "90").astype("Float64")
     whole = values.dropna()
     if not bool(((whole >= 0) & (whole < np.inf)).all()):
         raise DataError("Ages are finite and not negative.", "others", remedy)
@@ -107,7 +120,8 @@ def years(dates: pd.Series, *, reference: int | None = None) -> pd.Series:
     Parameters
     ----------
     dates : pandas.Series of shape (n_samples,)
-        Dates, or text in one format that pandas reads.
+        Dates, text in one format that pandas reads, or years from 1850 to 2100 as whole numbers.
+        Text needs years of four digits: of two, nobody can tell the century.
     reference : int, optional
         For dates of birth: the year of the data. A year that tells an age of 90 or more then
         becomes `reference` - 90, which so stands for that year or an earlier one.
@@ -130,14 +144,65 @@ def years(dates: pd.Series, *, reference: int | None = None) -> pd.Series:
     """
     import pandas as pd
 
-    remedy = "Write them all as YYYY-MM-DD."
-    if pd.api.types.is_numeric_dtype(dates.dtype):
-        # Pandas would take a number for nanoseconds since 1970.
-        raise DataError("Dates are dates or text.", f"a column of {dates.dtype}", remedy)
-    try:
-        read = pd.to_datetime(dates)
-        found = read.dt.year.astype("Int64")
-    except (ValueError, TypeError, AttributeError, OverflowError):
-        # The cause would quote a date.
-        raise DataError("Dates must be readable.", "a column with others", remedy) from None
+    numeric = pd.api.types.is_numeric_dtype(dates.dtype)
+    found = _as_years(dates) if numeric else _years_of(dates)
     return found if reference is None else found.clip(lower=reference - 90)
+
+
+def _as_years(numbers: pd.Series) -> pd.Series:
+    values = _as_reals(numbers, "Dates are dates or text, or whole years.", WRITTEN)
+    there = values.dropna()
+    if not bool((there.between(*YEARS) & (there % 1 == 0)).all()):
+        # Pandas would take a number for nanoseconds since 1970.
+        rule = "Dates are dates or text, or whole years."
+        raise DataError(rule, f"a column of {numbers.dtype}", WRITTEN)
+    return values.astype("Int64")
+
+
+def _as_reals(numbers: pd.Series, rule: str, remedy: str) -> pd.Series:
+    if numbers.dtype.kind == "c":
+        raise DataError(rule, f"a column of {numbers.dtype}", remedy)
+    return numbers.astype("Float64")
+
+
+def _years_of(dates: pd.Series) -> pd.Series:
+    import pandas as pd
+
+    if isinstance(dates.dtype, pd.PeriodDtype):
+        dates = dates.dt.to_timestamp()
+    if isinstance(dates.dtype, pd.CategoricalDtype):
+        dates = dates.astype(dates.cat.categories.dtype)
+    if isinstance(dates.dtype, pd.StringDtype) or dates.dtype == object:
+        _check_texts(dates.dropna())
+    try:
+        with warnings.catch_warnings():
+            # Without one format pandas guesses date by date.
+            warnings.simplefilter("error", UserWarning)
+            found: pd.Series = pd.to_datetime(dates).dt.year.astype("Int64")
+            return found
+    except (ValueError, TypeError, AttributeError, OverflowError, UserWarning):
+        pass
+    # Raised here, since the cause would quote a date.
+    raise DataError("Dates must be readable, in one format.", "a column with others", WRITTEN)
+
+
+def _as_text(column: pd.Series, rule: str, kinds: tuple[type, ...]) -> pd.Series:
+    """The column as text. Pandas would make it of anything, and quote what it cannot decode."""
+    if column.dtype == object:
+        others = int((~column.dropna().map(lambda value: isinstance(value, kinds))).sum())
+        if others:
+            raise DataError(rule, f"{others} others", "Clear or mend them.")
+    return column.astype("string")
+
+
+def _check_texts(dates: pd.Series) -> None:
+    short = int((~dates.map(_has_four_digits)).sum())
+    if short:
+        raise DataError("Dates need years of four digits.", f"{short} without", WRITTEN)
+
+
+def _has_four_digits(date: object) -> bool:
+    if isinstance(date, str):
+        return FOUR.search(date) is not None
+    # Of a number nobody can tell the unit.
+    return isinstance(date, datetime.date)

@@ -35,7 +35,15 @@ def inverse_information(curvature: Array, names: Sequence[str]) -> Array:
     >>> inverse_information(np.diag([4.0, 1e-8]), ["a", "b"]).diagonal()
     array([2.5e-01, 1.0e+08])
     """
-    scale = 1 / np.sqrt(np.diag(curvature))
+    bent = np.diag(curvature)
+    if not (bent > 0).all():
+        raise TrainingError(
+            "Standard errors need rows that tell of every coefficient, and a target that varies.",
+            f"{', '.join(repr(name) for name, b in zip(names, bent, strict=True) if not b > 0)}, "
+            "of which these rows tell nothing",
+            "Ask about rows with more than one value of the target, or leave columns out.",
+        )
+    scale = 1 / np.sqrt(bent)
     values, vectors = np.linalg.eigh(curvature * np.outer(scale, scale))
     if values[0] < COLLINEAR:
         heavy = np.abs(vectors[:, 0]) > 0.1

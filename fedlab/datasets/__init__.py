@@ -14,6 +14,7 @@ loader             patients                                                sites
 `breast_cancer`    569 biopsies of one hospital                            simulated
 =================  ======================================================  =========
 
+`three_hospitals` writes files instead, in the forms in which hospitals keep records.
 `cgd`, `dialysis` and `pbc` hold times to an event. `breast_cancer` comes with scikit-learn;
 `heart_disease` reads four files that you download; the others come with
 ``pip install "fedlab-notebook[data]"``. Nothing is fetched by a loader.
@@ -30,6 +31,7 @@ from fedlab.datasets._leukaemia import leukaemia
 from fedlab.datasets._opt import opt
 from fedlab.datasets._pbc import pbc
 from fedlab.datasets._pbc3 import pbc3
+from fedlab.datasets._three_hospitals import three_hospitals, three_hospitals_table
 
 __all__ = [
     "breast_cancer",
@@ -41,4 +43,6 @@ __all__ = [
     "opt",
     "pbc",
     "pbc3",
+    "three_hospitals",
+    "three_hospitals_table",
 ]

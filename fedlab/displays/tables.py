@@ -9,7 +9,7 @@ import pandas as pd
 
 from fedlab.displays.escape import as_html
 
-__all__ = ["rounded_up", "to_html"]
+__all__ = ["counted", "rounded_up", "to_html"]
 
 STYLE = (
     "<style>.fedlab{font-size:var(--jp-ui-font-size1,13px);margin:4px 0}"
@@ -35,6 +35,19 @@ def rounded_up(values: pd.Series) -> pd.Series:
     [2.0001]
     """
     return pd.Series(np.ceil(values.astype(float) * 1e4) / 1e4, index=values.index)
+
+
+def counted(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """The frame with these columns, where it has them, as whole numbers if they are.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"rows": [12.0, float("nan")], "auc": [1.0, 1.0]})
+    >>> counted(frame, "rows", "patients").dtypes.astype(str).tolist()
+    ['Int64', 'float64']
+    """
+    whole = [name for name in names if name in frame and (frame[name].dropna() % 1 == 0).all()]
+    return frame.astype(dict.fromkeys(whole, "Int64"))
 
 
 def to_html(
@@ -81,6 +94,6 @@ def _shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return "—" if value != value else f"{value:,.4f}"
-    if isinstance(value, int):
+    if isinstance(value, int | np.integer):
         return f"{value:,}"
     return "—" if value is None or value is pd.NA else str(value)

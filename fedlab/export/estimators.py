@@ -23,7 +23,7 @@ from fedlab.export.sound_parts import is_sound
 if TYPE_CHECKING:
     from fedlab.export.kinds import Fitted
 
-__all__ = ["dump_estimator", "load_estimator"]
+__all__ = ["dump_estimator", "load_estimator", "packed"]
 
 DESCRIPTION = "schema.json"
 MOST_MEMBERS = 1000
@@ -43,6 +43,13 @@ def dump_estimator(model: Fitted) -> bytes:
     ExportError
         When the model has parts that could not be read back.
     """
+    data = packed(model)
+    load_estimator(data)
+    return data
+
+
+def packed(model: Any) -> bytes:
+    """The archive of `dump_estimator`, of any model, and not read back."""
     import skops.io
 
     written = ZipFile(io.BytesIO(skops.io.dumps(model)))
@@ -56,14 +63,13 @@ def dump_estimator(model: Fitted) -> bytes:
             members[name] = written.read(node["file"])
             node["file"] = name
     members[DESCRIPTION] = json.dumps(description, separators=(",", ":")).encode()
-    packed = io.BytesIO()
-    with ZipFile(packed, "w", ZIP_STORED) as archive:
+    file = io.BytesIO()
+    with ZipFile(file, "w", ZIP_STORED) as archive:
         for name, data in members.items():
             entry = ZipInfo(name, EPOCH)
             entry.create_system = 3
             archive.writestr(entry, data)
-    load_estimator(packed.getvalue())
-    return packed.getvalue()
+    return file.getvalue()
 
 
 def load_estimator(data: bytes) -> Fitted:

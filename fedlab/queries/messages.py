@@ -19,6 +19,8 @@ REFUSALS = {
     "misaddressed": "the request names another site",
     "unfit": "the request asks for columns the site does not have",
     "cohort": "too few rows",
+    "differencing": "with an earlier answer it would tell of too few patients",
+    "parameters": "too many parameters for so few patients",
     "no-sensitivity": "no noise makes this answer private",
     "exact": "the site's policy forbids answers without noise",
     "times": "the site's policy forbids times as fine as these",
@@ -37,6 +39,8 @@ REFUSALS = {
     "consent": "no patient has consented to the purpose",
     "absent": "the site did not answer",
     "failed": "the computation failed at the site",
+    "model": "the site does not run such a model file",
+    "limits": "the model was stopped at the site's limits",
 }
 """Why a site may say no, by code."""
 

@@ -72,6 +72,11 @@ class NewtonStep(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
         if not (0 < self.curvature_norm < math.inf and 0 < self.curvature_share < 1):
             raise ValueError("curvature_norm must be positive, and curvature_share between 0 and 1")
 
+    @property
+    def n_parameters(self) -> int:
+        """As many as there are coefficients and intercepts."""
+        return len(self.parameters.vector)
+
     def compute(self, rows: Rows, context: Context) -> Answer:
         """Sums over the rows."""
         x, y = rows.arrays(self.space, self.model.reads)

@@ -9,24 +9,27 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from fedlab.core.foreign import ModelLimits
 from fedlab.core.parameters import Array
 from fedlab.core.seeds import generator
 from fedlab.core.space import Reads, Space, Target, targets
 from fedlab.core.wire import Open, encode
 from fedlab.errors import PrivacyError
 from fedlab.privacy import Noise, RecordDP, Releases
+from fedlab.queries.disclosure import Codes, Disclosure, Flags
 
-__all__ = ["Answer", "Context", "Query", "Rows", "Split"]
+__all__ = ["Answer", "Context", "Query", "Rows", "Split", "joined"]
 
 K = TypeVar("K")
-Split = Literal["train", "test"]
+Split = Literal["train", "test", "all"]
+"""Whose rows: those for training, those held out, or both."""
 
 
 class Answer(Open):
@@ -51,11 +54,17 @@ class Rows:
     target : Series of shape (n_samples,)
     event : Series of shape (n_samples,) or None
         Where the target is a time: 1 where it ended in the event, 0 where it was censored.
+    patients : ndarray of int of shape (n_samples,) or None
+        Whose row each is, as codes that mean nothing elsewhere; None where each is another's.
+    unmapped : mapping of str to ndarray of bool of shape (n_samples,)
+        By column, where the site's record holds something that its mapping has no word for.
     """
 
     features: pd.DataFrame
     target: pd.Series
     event: pd.Series | None = None
+    patients: Codes | None = None
+    unmapped: Mapping[str, Flags] = field(default_factory=dict)
     _known: dict[object, tuple[Array, Target]] = field(default_factory=dict)
     _kept: dict[type, object] = field(default_factory=dict)
 
@@ -64,6 +73,13 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.target)
+
+    def column(self, name: str) -> pd.Series:
+        """A feature, the target or the event, by its name."""
+        if name in self.features.columns:
+            return self.features[name]
+        others = {str(each.name): each for each in (self.target, self.event) if each is not None}
+        return others[name]
 
     def arrays(self, space: Space, reads: Reads) -> tuple[Array, Target]:
         """Matrix ``(n_samples, n_features)`` in `space`, and targets as `targets` reads them."""
@@ -87,6 +103,30 @@ class Rows:
         return made
 
 
+def joined(first: Rows, second: Rows) -> Rows:
+    """The rows of both, in this order."""
+
+    def series(a: pd.Series, b: pd.Series) -> pd.Series:
+        return pd.concat([a, b], ignore_index=True)
+
+    event = None
+    if first.event is not None and second.event is not None:
+        event = series(first.event, second.event)
+    codes = None
+    if first.patients is not None and second.patients is not None:
+        codes = np.concatenate([first.patients, second.patients])
+    return Rows(
+        pd.concat([first.features, second.features], ignore_index=True),
+        series(first.target, second.target),
+        event,
+        codes,
+        {
+            name: np.concatenate([flags, second.unmapped[name]])
+            for name, flags in first.unmapped.items()
+        },
+    )
+
+
 @dataclass
 class Context:
     """What a site hands to a query beside the rows: its randomness, and the way out for values.
@@ -104,6 +144,10 @@ class Context:
         How many releases the ledger was charged for.
     secret : bool
         Whether nobody else may be able to repeat this answer's randomness.
+    disclosure : Disclosure or None
+        Which groups of patients may be told of, where no noise protects them.
+    model_limits : ModelLimits
+        What a model of somebody else may use up.
     """
 
     purpose: tuple[str | int, ...]
@@ -111,6 +155,8 @@ class Context:
     noise_multiplier: float = 0.0
     noise: Noise | None = None
     secret: bool = False
+    disclosure: Disclosure | None = None
+    model_limits: ModelLimits = field(default_factory=ModelLimits)
     allowed: int = 0
     released: int = 0
 
@@ -171,6 +217,10 @@ class Query(Open):
     tells_values : bool
         Whether answers to a few such questions tell values of single rows, as counts of what lies
         below any edge do.
+    tells_errors : bool
+        Whether it is of exact sums of what somebody's model makes of rows.
+    guarded : bool
+        Whether exact answers pass `Context.disclosure`; those of training do not.
     """
 
     __slots__ = ()
@@ -180,6 +230,8 @@ class Query(Open):
     reads_rows: ClassVar[bool] = True
     adds: ClassVar[bool] = True
     tells_values: ClassVar[bool] = False
+    tells_errors: ClassVar[bool] = False
+    guarded: ClassVar[bool] = False
 
     @abstractmethod
     def compute(self, rows: Rows, context: Context) -> Answer:
@@ -199,6 +251,11 @@ class Query(Open):
     def finest_time(self) -> float:
         """Least distance of two times of patients that an answer tells apart; infinite for none."""
         return math.inf
+
+    @property
+    def n_parameters(self) -> int:
+        """Parameters of a model that exact answers determine from this many numbers; 0 for none."""
+        return 0
 
     def fewest_rows(self) -> int | None:
         """How few rows an answer may come from, where it does not come from all of them."""

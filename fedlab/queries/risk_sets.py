@@ -69,6 +69,11 @@ class RiskSets(Query, msgspec.Struct, frozen=True, tag=True, kw_only=True):
     space: Space
     parameters: Parameters
 
+    @property
+    def n_parameters(self) -> int:
+        """As many as there are coefficients."""
+        return len(self.parameters["coef"])
+
     def compute(self, rows: Rows, context: Context) -> Answer:
         """As `fedlab.core.risk_sets` names them."""
         x, y = rows.arrays(self.space, self.model.reads)

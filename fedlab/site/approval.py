@@ -6,6 +6,7 @@ from datetime import date
 
 import msgspec
 
+from fedlab.core.foreign import digest_of
 from fedlab.core.wire import decode, encode
 from fedlab.errors import DataError, MessageError, RefusedError
 from fedlab.privacy.secure.signatures import Identity, signed_by
@@ -28,8 +29,9 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     expires : date
         The last day it holds, by the site's clock.
     run, purpose, model : str or None
-        The run, the purpose of queries, and the class of the model that it is for. A query that
-        names no model, such as a summary of columns, is covered only where `model` is None.
+        The run, the purpose of queries, and the model that it is for: its class, or for a model
+        file ``"sha256:"`` and its hash in hexadecimal. A query that names no model, such as a
+        summary of columns, is covered only where `model` is None.
     signature : bytes
 
     Examples
@@ -72,8 +74,14 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def model_of(request: Request) -> str:
-    """The class of the model a request is about; empty where it names none."""
+    """The model a request is about: its class, or the hash of its file; empty where it names none.
+
+    The hash is the site's own, of the bytes that came.
+    """
     query = request.query
+    file = getattr(query, "file", None)
+    if isinstance(file, bytes):
+        return digest_of(file)
     model = getattr(getattr(query, "common", query), "model", None)
     return "" if model is None else type(model).__name__
 
@@ -126,7 +134,8 @@ class Approvals:
                 return
         raise RefusedError(
             "The data owner must have approved the request, and still do.",
-            f"no approval of run {request.run!r} for {request.query.purpose}",
-            "Ask the data owner for a signed fl.Approval of the run or the purpose.",
+            f"no approval of run {request.run!r} for {request.query.purpose}"
+            + (f" of model {named!r}" if (named := model_of(request)) else ""),
+            "Ask the data owner for a signed fl.Approval of the run, the purpose or the model.",
             code="approval",
         )

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from fedlab.core.schema import Schema
-from fedlab.core.space import Space
-from fedlab.errors import PrivacyError, RefusedError
-from fedlab.privacy import Event, Releases, SiteDP, calibrate
+from fedlab.errors import RefusedError
+from fedlab.privacy import SiteDP
 from fedlab.queries import Describe, Query, ReadAuditHead, ReadLedger, Request
+from fedlab.site.charges import charge_of
+from fedlab.site.columns import Fitting, asked_schema, check_columns, check_groups, narrowed
 from fedlab.site.patients import Cohort
 from fedlab.site.policy import Policy
-from fedlab.site.site_level import event_of_update
 from fedlab.site.store import Store
 
 __all__ = [
@@ -24,6 +21,7 @@ __all__ = [
     "check_cohort",
     "check_consent",
     "check_fit",
+    "check_parameters",
     "check_reveal",
     "check_single_rows",
     "check_turn",
@@ -105,25 +103,6 @@ def check_address(request: Request, site: str) -> None:
         )
 
 
-class Fitting:
-    """Whether a schema that is asked for fits a site's; remembers the last one that did.
-
-    In one process the requests of a run share their schema, which never changes.
-    """
-
-    def __init__(self, schema: Schema) -> None:
-        self._schema = schema
-        self._last: Schema | None = None
-
-    def has(self, asked: Schema) -> bool:
-        """Whether the site has all columns that are asked for."""
-        if asked is not self._last:
-            if not _has(self._schema, asked):
-                return False
-            self._last = asked
-        return True
-
-
 def check_fit(query: Query, fitting: Fitting, policy: Policy) -> None:
     """Raise RefusedError unless query and columns are there, and the policy allows them."""
     if not query.reads_rows and not isinstance(query, TOLD):
@@ -135,6 +114,7 @@ def check_fit(query: Query, fitting: Fitting, policy: Policy) -> None:
         )
     check_use(query, policy)
     check_columns(query, policy)
+    check_groups(query)
     asked = asked_schema(query)
     if asked is not None and not fitting.has(asked):
         raise RefusedError(
@@ -143,18 +123,6 @@ def check_fit(query: Query, fitting: Fitting, policy: Policy) -> None:
             "Describe the site again.",
             code="unfit",
         )
-
-
-def _has(schema: Schema, asked: Schema) -> bool:
-    mine = {column.name: column for column in schema.columns}
-    same = (asked.target, asked.event) == (schema.target, schema.event)
-    # Categories that only other sites declare are allowed: rows are matched by their names.
-    return same and all(
-        column.name in mine
-        and column.kind == mine[column.name].kind
-        and set(column.categories) >= set(mine[column.name].categories)
-        for column in asked.columns
-    )
 
 
 def check_use(query: Query, policy: Policy) -> None:
@@ -178,44 +146,6 @@ def check_use(query: Query, policy: Policy) -> None:
         )
 
 
-def check_columns(query: Query, policy: Policy) -> None:
-    """Raise RefusedError where a query asks for features that the policy keeps back.
-
-    A query that does not say what it reads gets nothing where the policy names columns.
-    """
-    if policy.columns is None or not query.reads_rows:
-        return
-    asked = asked_schema(query)
-    if asked is None or not set(asked.names) <= set(policy.columns):
-        raise RefusedError(
-            f"The site lets {len(policy.columns)} features be read, as it describes.",
-            "a query that does not say what it reads" if asked is None else "a query for others",
-            "Describe the site again, and ask for those.",
-            code="columns",
-        )
-
-
-def asked_schema(query: Query) -> Schema | None:
-    """The columns that a query says it reads; None where it does not say."""
-    for name in getattr(query, "__struct_fields__", ()):
-        value = getattr(query, name)
-        if isinstance(value, Query):
-            value = asked_schema(value)
-        if isinstance(value, Space):
-            value = value.schema
-        if isinstance(value, Schema):
-            return value
-    return None
-
-
-def narrowed(schema: Schema, policy: Policy) -> Schema:
-    """A site's schema without the features that its policy keeps back."""
-    if policy.columns is None:
-        return schema
-    kept = tuple(column for column in schema.columns if column.name in policy.columns)
-    return msgspec.structs.replace(schema, columns=kept)
-
-
 def check_consent(request: Request, cohort: Cohort) -> None:
     """Raise RefusedError where no patient agreed to the purpose."""
     if not cohort.rows:
@@ -234,6 +164,16 @@ def check_reveal(request: Request, policy: Policy, *, hidden: bool) -> None:
             "The site's answers leave only within a secure sum.",
             f"{type(request.query).__name__} without one",
             "Pass aggregation='secure' to fed.train.",
+            code="reveal",
+        )
+    # What is promised of sites is kept by the coordinator, which sees what each site says.
+    exact = not hidden and (request.privacy is None or isinstance(request.privacy, SiteDP))
+    if exact and not (request.query.guarded or policy.unguarded):
+        raise RefusedError(
+            "The site's exact answers pass its law on small cells, or leave within a secure sum.",
+            f"{type(request.query).__name__}, which does not pass it",
+            "Pass aggregation='secure' to fed.train, or train with privacy where the site has a "
+            "budget.",
             code="reveal",
         )
     if not (hidden or policy.allows_exact) and isinstance(request.privacy, SiteDP):
@@ -257,6 +197,23 @@ def check_cohort(request: Request, cohort: Cohort, policy: Policy, *, whose: str
         )
 
 
+def check_parameters(query: Query, cohort: Cohort, policy: Policy) -> None:
+    """Raise RefusedError where exact sums would fit too many parameters to too few patients.
+
+    A model with about as many parameters as patients repeats them.
+    """
+    most = policy.most_parameters * cohort.patients
+    if query.n_parameters > most:
+        raise RefusedError(
+            f"A fit by exact curvatures has at most {policy.most_parameters:g} parameters a "
+            "patient.",
+            f"{query.n_parameters} for {cohort.patients}",
+            "Leave features out, use a strategy of gradients such as fl.FedAvg(), or agree on "
+            "another ratio with the data owner.",
+            code="parameters",
+        )
+
+
 def check_single_rows(query: Query, policy: Policy) -> None:
     """Raise RefusedError where an answer without noise would tell single rows apart."""
     if query.tells_values and not policy.single_values:
@@ -265,6 +222,14 @@ def check_single_rows(query: Query, policy: Policy) -> None:
             type(query).__name__,
             "Fill gaps by their mean (fl.Preprocess(impute='mean')), use a model without "
             "trees, or leave the site out.",
+            code="values",
+        )
+    if query.tells_errors and not policy.allows_error_sums:
+        raise RefusedError(
+            "The site tells no sums of a model's errors, from which values of single rows follow.",
+            type(query).__name__,
+            "Judge by counts and bounds, or have the data owner look at the model and set "
+            "Policy(error_sums=True).",
             code="values",
         )
     finest = query.finest_time()
@@ -286,61 +251,3 @@ def check_single_rows(query: Query, policy: Policy) -> None:
             "Pass a larger batch_size, or None for all rows.",
             code="cohort",
         )
-
-
-def charge_of(
-    request: Request, rows: int, policy: Policy, *, hidden: bool = False, shares: bool = False
-) -> Event | None:
-    """What an answer from `rows` costs; None for one without noise.
-
-    `hidden` tells whether it leaves within a secure sum, `shares` whether of that sum's noise this
-    site adds a share.
-
-    Raises
-    ------
-    RefusedError
-        When no noise keeps the promise, or the policy allows no answer without noise.
-    """
-    event = None if request.privacy is None else _event(request, rows, hidden=hidden, shares=shares)
-    if event is None and not policy.allows_exact:
-        raise RefusedError(
-            "The site answers only with noise.",
-            f"{type(request.query).__name__} without privacy",
-            "Pass privacy=fl.RecordDP(...).",
-            code="exact",
-        )
-    return event
-
-
-def _event(request: Request, rows: int, *, hidden: bool, shares: bool) -> Event:
-    if isinstance(request.privacy, SiteDP):
-        try:
-            return event_of_update(request.query, request.privacy, hidden=hidden)
-        except PrivacyError as error:
-            raise RefusedError(error.rule, error.came, error.remedy, code="budget") from None
-    releases = request.query.releases(rows)
-    if releases is None or request.privacy is None:
-        raise RefusedError(
-            "An answer under privacy needs a bounded sensitivity.",
-            f"{type(request.query).__name__}, which has none",
-            "Use a strategy that clips rows, such as FedAvg.",
-            code="no-sensitivity",
-        )
-    if shares:
-        limit = request.privacy.clipping_norm
-        if releases != Releases(1) or request.query.shared_sensitivity(rows, limit) is None:
-            raise RefusedError(
-                "Noise comes in shares where an answer is one release on all rows.",
-                f"{type(request.query).__name__} with {releases.count} at a sampling rate of "
-                f"{releases.sampling_rate:.3g}",
-                "Use fl.FedSGD(), or leave shared_noise out.",
-                code="no-sensitivity",
-            )
-    try:
-        if shares:
-            z = calibrate(request.privacy, releases, mechanism="concentrated")
-            return Event(z, mechanism="concentrated")
-        noise_multiplier = calibrate(request.privacy, releases)
-    except PrivacyError as error:
-        raise RefusedError(error.rule, error.came, error.remedy, code="budget") from None
-    return Event(noise_multiplier, releases.sampling_rate, releases.count)

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from fedlab.core.schema import Schema, check_ranges, read_schema
 from fedlab.errors import DataError
 from fedlab.queries import Rows
-from fedlab.site.readers import declare_categories, read_table, take_patients
-from fedlab.site.split import split_rows
+from fedlab.queries.disclosure import Codes
+from fedlab.queries.query import Split, joined
+from fedlab.site.consent import patient_text
+from fedlab.site.readers import declare_categories, take_patients
+from fedlab.site.split import Indices, split_rows
+from fedlab.site.tables import Table
 
 __all__ = ["Holding", "read_holding"]
+
+
+class Splits(dict[Split, Rows]):
+    """Rows by split; those of both together are put together when they are first asked for."""
+
+    def __missing__(self, split: Split) -> Rows:
+        if split != "all":
+            raise KeyError(split)
+        self[split] = both = joined(self["train"], self["test"])
+        return both
 
 
 class Holding(NamedTuple):
@@ -30,7 +44,7 @@ class Holding(NamedTuple):
     """
 
     schema: Schema
-    rows: dict[str, Rows]
+    rows: Mapping[Split, Rows]
     patients: dict[str, list[object]] | None
 
     def __repr__(self) -> str:
@@ -38,44 +52,49 @@ class Holding(NamedTuple):
 
 
 def read_holding(
-    site: str,
-    data: pd.DataFrame | str | Path,
-    *,
-    target: str,
-    event: str | None,
-    patient: str | None,
-    consented: bool,
-    test_size: float,
-    seed: int,
-    categories: Mapping[str, Sequence[str]],
-    ranges: Mapping[str, tuple[float, float]],
+    site: str, table: Table, *, consented: bool, test_size: float, seed: int
 ) -> Holding:
-    """Read and split a table; parameters as of `Site`.
+    """Split a table; parameters as of `Site`.
 
     Raises
     ------
     DataError
         When rows, target, patients, categories or ranges cannot be used.
     """
-    frame, patients = take_patients(read_table(data, site), patient, consented, site)
-    frame = declare_categories(frame, categories, site)
+    target, event = table.target, table.event
+    frame, patients = take_patients(table.frame, table.patient, consented, site)
+    frame = declare_categories(frame, table.categories, site)
     _check_columns(frame, target, event, site)
-    check_ranges(frame, ranges, site)
-    schema = read_schema(frame, target, ranges, site, event)
+    check_ranges(frame, table.ranges, site)
+    schema = read_schema(frame, target, table.ranges, site, event)
     train, test = split_rows(frame[target if event is None else event], test_size, seed, site)
     features = frame.drop(columns=[target] if event is None else [target, event])
-    parts = (("train", train), ("test", test))
-    rows = {
-        split: Rows(
-            features.iloc[part].reset_index(drop=True),
-            frame[target].iloc[part].reset_index(drop=True),
-            None if event is None else frame[event].iloc[part].reset_index(drop=True),
-        )
-        for split, part in parts
-    }
+    parts: dict[Split, Indices] = {"train": train, "test": test}
+    codes = None if patients is None else _codes(patients)
+    rows = Splits(
+        {
+            split: Rows(
+                features.iloc[part].reset_index(drop=True),
+                frame[target].iloc[part].reset_index(drop=True),
+                None if event is None else frame[event].iloc[part].reset_index(drop=True),
+                None if codes is None else codes[part],
+                {name: flags[part] for name, flags in table.unmapped.items()},
+            )
+            for split, part in parts.items()
+        }
+    )
     if patients is None:
         return Holding(schema, rows, None)
-    return Holding(schema, rows, {split: [patients[i] for i in part] for split, part in parts})
+    parts["all"] = np.concatenate([train, test])
+    return Holding(
+        schema, rows, {split: [patients[i] for i in part] for split, part in parts.items()}
+    )
+
+
+def _codes(patients: list[object]) -> Codes:
+    """Whole numbers that tell patients apart as the site's records do, and tell nothing else."""
+    codes, _ = pd.factorize(np.array([patient_text(each) for each in patients], dtype=object))
+    return codes.astype(np.int64)
 
 
 def _check_columns(frame: pd.DataFrame, target: str, event: str | None, site: str) -> None:

@@ -7,16 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pandas as pd
 
 from fedlab.errors import DataError
 from fedlab.site.consent import Authorization, patient_text
+from fedlab.site.mapping import Mapped, MappingReport
 from fedlab.site.policy import Policy
 from fedlab.site.sealed import read_key, read_sealed, write_sealed
+from fedlab.site.tables import Table
 
 __all__ = ["Kept"]
 
 FILE = "site.sealed"
+
+
+def _feather(frame: pd.DataFrame) -> bytes:
+    stream = io.BytesIO()
+    frame.to_feather(stream)
+    return stream.getvalue()
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +34,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     table : bytes
-        The table in the Arrow format, with all declared categories.
+        The table in the Arrow format, in the federation's words, with all declared categories.
+    unmapped : dict of str to bytes
+        By column, a bit for each row: whether it held a value that the site's mapping did not know.
+    report : bytes
+        What the mapping made of the rows, in the Arrow format; empty without a mapping.
     authorizations : tuple of Authorization or None
     """
 
@@ -42,12 +55,14 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     simulated: bool
     table: bytes
+    unmapped: dict[str, bytes] = {}
+    report: bytes = b""
 
     def __repr__(self) -> str:
         return f"Kept({self.name!r})"
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, **settings: Any) -> Kept:
+    def of(cls, table: Table, **settings: Any) -> Kept:
         """The site of a table.
 
         Raises
@@ -55,12 +70,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         DataError
             When a column holds values of several types.
         """
-        patient = settings["patient"]
+        frame, patient = table.frame, table.patient
         if patient is not None:
             frame = frame.assign(**{patient: [patient_text(each) for each in frame[patient]]})
-        stream = io.BytesIO()
         try:
-            frame.to_feather(stream)
+            whole = _feather(frame)
         # Its text may quote a cell.
         except Exception as error:
             raise DataError(
@@ -69,12 +83,35 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
                 "Convert the column.",
                 site=settings["name"],
             ) from None
-        return cls(table=stream.getvalue(), **settings)
+        return cls(
+            table=whole,
+            target=table.target,
+            event=table.event,
+            patient=patient,
+            categories={name: tuple(each) for name, each in table.categories.items()},
+            ranges={name: (low, high) for name, (low, high) in table.ranges.items()},
+            unmapped={name: np.packbits(each).tobytes() for name, each in table.unmapped.items()},
+            report=b"" if table.report is None else _feather(table.report.frame.reset_index()),
+            **settings,
+        )
 
     @property
     def frame(self) -> pd.DataFrame:
         """The table."""
         return pd.read_feather(io.BytesIO(self.table))
+
+    @property
+    def mapped(self) -> pd.DataFrame | Mapped:
+        """The table, with what its mapping did not know where it had one."""
+        frame = self.frame
+        if not self.report:
+            return frame
+        flags = {
+            name: np.unpackbits(np.frombuffer(bits, np.uint8), count=len(frame)).astype(bool)
+            for name, bits in self.unmapped.items()
+        }
+        report = pd.read_feather(io.BytesIO(self.report)).set_index("feature")
+        return Mapped(frame, flags, MappingReport(report))
 
     def write(self, home: str | Path | None, key: str | Path | None) -> None:
         """Seal it into the home.

@@ -28,7 +28,7 @@ class Narrowing:
 
     def rows(
         self,
-        whole: Mapping[str, Rows],
+        whole: Mapping[Split, Rows],
         split: Split,
         asked: Schema | None,
         kept: Mask | None,
@@ -37,8 +37,8 @@ class Narrowing:
 
         Parameters
         ----------
-        whole : mapping of str to Rows
-        split : "train" or "test"
+        whole : mapping of split to Rows
+        split : "train", "test" or "all"
         asked : Schema or None
             Whose features the query asks for; None for all.
         kept : ndarray of bool of shape (n_samples,) or None
@@ -66,6 +66,7 @@ class Narrowing:
 
 def _narrow(rows: Rows, names: tuple[str, ...] | None, kept: Mask | None) -> Rows:
     features, target, event = rows.features, rows.target, rows.event
+    patients, unmapped = rows.patients, rows.unmapped
     # In the table's order, whatever the order they were asked in.
     asked = [name for name in features.columns if names is None or name in names]
     if kept is None and len(asked) == features.shape[1]:
@@ -75,4 +76,6 @@ def _narrow(rows: Rows, names: tuple[str, ...] | None, kept: Mask | None) -> Row
         features = features[kept].reset_index(drop=True)
         target = target[kept].reset_index(drop=True)
         event = None if event is None else event[kept].reset_index(drop=True)
-    return Rows(features, target, event)
+        patients = None if patients is None else patients[kept]
+        unmapped = {name: flags[kept] for name, flags in unmapped.items()}
+    return Rows(features, target, event, patients, unmapped)

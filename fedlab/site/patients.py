@@ -100,6 +100,11 @@ class Patients:
         self._cohorts: dict[tuple[str, str, date, int], Cohort] = {}
         self._noted: set[tuple[str, str, str, bytes]] = set()
 
+    @property
+    def rows(self) -> Mapping[str, Sequence[bytes]]:
+        """The pseudonym of each row's patient, by split."""
+        return self._rows
+
     def _pseudonym(self, patient: str) -> bytes:
         if patient not in self._known:
             whole = hmac.digest(self._key, patient.encode("utf-8", "surrogatepass"), "sha256")

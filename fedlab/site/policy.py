@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from fedlab.core.foreign import ModelLimits
 from fedlab.errors import PrivacyError
 
 __all__ = ["Policy", "Role"]
@@ -36,6 +37,8 @@ class Policy:
         budget refuses them.
     minimum_rows : int
         Fewest rows, and fewest patients where the site knows them, that an answer may come from.
+        Without noise it is also the fewest patients of any cell of a table, of any block of a
+        histogram or of time, and of any difference between groups of two answers.
     grid_width : float
         Of a survival model's grid: the least distance between two of its times, in the unit of the
         target. 0 allows exact times too, which tell single patients apart; above 0 a site answers
@@ -45,6 +48,25 @@ class Policy:
         Whether counts up to any edge may be asked for without noise, from which values of single
         rows follow. Exact medians (``Preprocess(impute="median")``) and the bins of trees need
         them; False refuses both.
+    error_sums : bool, optional
+        Whether exact sums of a model's errors may be told (``fed.evaluate``: Brier score, log loss,
+        errors of numbers). A model can be made so that such a sum is one known patient's value, so
+        say True where models are looked at before, as with `approval`. By default only where
+        `minimum_rows` is 1 and `single_values` holds; other sites tell counts, and bounds.
+    unguarded : bool
+        Whether exact answers may leave on their own that do not pass the law on small cells: those
+        that models are trained by and scored with (``fed.train``), from gradients to counts of
+        categories. A coordinator that sends weights of its own making can have them tell of one
+        patient. False leaves them to secure sums and to noise.
+    missing_cells : bool
+        Whether small counts of patients *without* a value may be told: of a column's missing or
+        unmapped values. Otherwise they are suppressed like any small cell, and what would give
+        them away with them: that column's mean, say, and how many have a value.
+    parameters_ratio : float, optional
+        Most parameters of a model for each patient, where the site's exact curvature is asked for
+        (Newton steps, standard errors, Cox's risk sets); a model with more nearly repeats its
+        rows. It does not hold within a secure sum, which shows no single site's. By default 0.33,
+        and no limit where `minimum_rows` is 1, since a single row may then be told anyway.
     minimum_sites : int
         Fewest sites whose answers may be added in a secure sum.
     collusion : bool
@@ -62,6 +84,7 @@ class Policy:
         Kinds of queries that are allowed, by the names of their classes; None for all.
     columns : sequence of str, optional
         Features that may be read. Others are not described and cannot be asked for; None for all.
+        The target and the event can always be read: they are what the site offers to learn about.
     analysts, auditors, owners : mapping of str to str
         Names of actors and their identities (Ed25519 public keys, hexadecimal). Where analysts or
         auditors are named, every request must be signed by one of the three. Analysts may ask
@@ -69,6 +92,8 @@ class Policy:
         heads of records only.
     approval : bool
         Whether requests that read rows need an approval that one of the `owners` signed.
+    model_limits : ModelLimits
+        What somebody else's model (``fed.evaluate``) may use up: time, computing, memory, size.
 
     Raises
     ------
@@ -91,6 +116,10 @@ class Policy:
     minimum_rows: int = 11
     grid_width: float = 0.0
     single_values: bool = True
+    error_sums: bool | None = None
+    unguarded: bool = True
+    missing_cells: bool = False
+    parameters_ratio: float | None = None
     minimum_sites: int = 3
     collusion: bool = False
     reveal: bool = True
@@ -102,6 +131,7 @@ class Policy:
     auditors: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     approval: bool = False
+    model_limits: ModelLimits = field(default_factory=ModelLimits)
 
     def __post_init__(self) -> None:
         if self.epsilon is not None and not 0 < self.epsilon < math.inf:
@@ -118,6 +148,12 @@ class Policy:
             value = getattr(self, name)
             if value < least:
                 raise PrivacyError(f"{name} must be at least {least}.", f"{value}", "Pass e.g. 11.")
+        if self.parameters_ratio is not None and not 0 < self.parameters_ratio < math.inf:
+            raise PrivacyError(
+                "parameters_ratio must be finite and above 0.",
+                f"{self.parameters_ratio:g}",
+                "Pass e.g. parameters_ratio=0.33.",
+            )
         if not 0 <= self.grid_width < math.inf:
             raise PrivacyError(
                 "grid_width must be finite and at least 0.",
@@ -156,6 +192,22 @@ class Policy:
     def allows_exact(self) -> bool:
         """Whether answers without noise are allowed, the default resolved."""
         return self.epsilon is None if self.exact is None else self.exact
+
+    @property
+    def most_parameters(self) -> float:
+        """Of a model for each patient, the default resolved."""
+        if self.parameters_ratio is not None:
+            return self.parameters_ratio
+        return 0.33 if self.minimum_rows > 1 else math.inf
+
+    @property
+    def allows_error_sums(self) -> bool:
+        """Whether exact sums of a model's errors may be told, the default resolved."""
+        return (
+            self.single_values and (self.minimum_rows == 1)
+            if self.error_sums is None
+            else self.error_sums
+        )
 
     @property
     def names_actors(self) -> bool:

@@ -1,18 +1,35 @@
-"""Rows from where a site keeps them: a DataFrame, a CSV or a Parquet file."""
+"""Rows from where a site keeps them: a DataFrame, a file, or what a reader made of records."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import pandas as pd
 
 from fedlab.errors import DataError
 
-__all__ = ["declare_categories", "read_table", "take_patients"]
+__all__ = ["Data", "ReadTable", "declare_categories", "read_table", "take_patients"]
 
 
-def read_table(data: pd.DataFrame | str | Path, site: str) -> pd.DataFrame:
+@runtime_checkable
+class ReadTable(Protocol):
+    """A table that was read or mapped, and a report of how that went."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The table."""
+
+    @property
+    def report(self) -> object:
+        """What was read, and what was not."""
+
+
+Data = pd.DataFrame | str | Path | ReadTable
+
+
+def read_table(data: Data, site: str) -> pd.DataFrame:
     """The table as a DataFrame of its own, with a fresh index.
 
     Raises
@@ -21,13 +38,15 @@ def read_table(data: pd.DataFrame | str | Path, site: str) -> pd.DataFrame:
         When the file is missing, of another kind, or cannot be read; when names of columns are not
         text or not unique; when there are no rows.
     """
+    if isinstance(data, ReadTable) and isinstance(data.frame, pd.DataFrame):
+        data = data.frame
     if isinstance(data, pd.DataFrame):
         frame = data.reset_index(drop=True)
     elif isinstance(data, str | Path):
         frame = _read_file(Path(data), site)
     else:
         raise DataError(
-            "Data must be a DataFrame, or the path of a CSV or Parquet file.",
+            "Data must be a DataFrame, the path of a CSV or Parquet file, or what a reader gave.",
             type(data).__name__,
             "Pass e.g. Site('mercy', frame, target='died').",
             site=site,
@@ -63,7 +82,17 @@ def _read_file(path: Path, site: str) -> pd.DataFrame:
         raise DataError(
             f"The data file must be readable as {kind[1:]}.",
             f"{path.name!r}, which fails with {fault}",
-            "Open it in another program and repair it.",
+            "Open it in another program and repair it."
+            if fault != "UnicodeDecodeError"
+            else "It is not UTF-8: pass e.g. pd.read_csv(path, encoding='latin-1').",
+            site=site,
+        )
+    if len(names) == 1 and (sign := next((each for each in ";\t" if each in names[0]), None)):
+        raise DataError(
+            "A CSV file must have commas between its columns.",
+            f"{path.name!r}, whose first line has {'tabs' if sign != ';' else 'semicolons'} only",
+            f"Pass e.g. pd.read_csv(path, sep={sign!r}"
+            + (", decimal=',')." if sign == ";" else ")."),
             site=site,
         )
     _check_unique(names, site)

@@ -24,7 +24,7 @@ __all__ = [
     "link_of",
 ]
 
-VERSION = 2
+VERSION = 3
 """Of the file's layout, kept as SQLite's `user_version`."""
 
 RECORDS: dict[str, str] = {
@@ -42,6 +42,8 @@ RECORDS: dict[str, str] = {
     "cohorts": "digest BLOB NOT NULL UNIQUE, patients BLOB NOT NULL",
     "participation": "time TEXT NOT NULL, run TEXT NOT NULL, purpose TEXT NOT NULL,"
     " model TEXT NOT NULL, cohort INTEGER NOT NULL, UNIQUE (run, purpose, model, cohort)",
+    "known": "marks BLOB NOT NULL, owners BLOB NOT NULL",
+    "told": "digest BLOB NOT NULL UNIQUE, telling BLOB NOT NULL",
     "stubs": "time TEXT NOT NULL, before TEXT NOT NULL, through INTEGER NOT NULL,"
     " entries INTEGER NOT NULL, digest BLOB NOT NULL, signature BLOB NOT NULL",
 }

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from fedlab.core.blas import one_thread
-from fedlab.core.parameters import Array
 from fedlab.core.schema import Schema
-from fedlab.core.turns import aside
-from fedlab.errors import DataError, RefusedError, SecureSumError
-from fedlab.privacy import Event, SiteDP, system_noise, teaching_noise
+from fedlab.errors import DataError, RefusedError, SecureSumError, WithheldError
+from fedlab.privacy import Event, SiteDP
 from fedlab.queries import (
     Answer,
-    Context,
     Describe,
     Description,
     ReadLedger,
@@ -28,16 +22,17 @@ from fedlab.queries.query import Split
 from fedlab.queries.secure_sum import Advertise, SecureStep
 from fedlab.site.approval import Approval, Approvals
 from fedlab.site.audit import AuditLog
+from fedlab.site.computing import Computing
 from fedlab.site.consent import Consent
 from fedlab.site.gate import (
     UNSIGNED,
     Fitting,
-    asked_schema,
     charge_of,
     check_address,
     check_cohort,
     check_consent,
     check_fit,
+    check_parameters,
     check_reveal,
     check_single_rows,
     check_turn,
@@ -45,16 +40,19 @@ from fedlab.site.gate import (
     narrowed,
 )
 from fedlab.site.holding import read_holding
+from fedlab.site.identities import Identities
 from fedlab.site.keeping import Kept
 from fedlab.site.ledger import Entry, Ledger
-from fedlab.site.narrowing import Narrowing
+from fedlab.site.mapping import Mapping as SiteMapping
+from fedlab.site.mapping import MappingReport
 from fedlab.site.patients import Cohort, Participation, Patients
 from fedlab.site.policy import Policy
 from fedlab.site.processing import ProcessingRecord, processing_record
-from fedlab.site.readers import read_table
+from fedlab.site.readers import Data
 from fedlab.site.secure_sums import SecureSums
-from fedlab.site.site_level import bounded
 from fedlab.site.store import Store
+from fedlab.site.tables import declared_table
+from fedlab.site.told import Told
 
 __all__ = ["Site"]
 
@@ -68,12 +66,15 @@ class Site:
     ----------
     name : str
         Shown everywhere as plain text.
-    data : DataFrame, or path of a CSV or Parquet file
+    data : DataFrame, path of a CSV or Parquet file, or what a reader of records gave
         One row a patient, shape ``(n_samples, n_columns)``. Numbers, booleans and declared
         categories; features may have missing values.
     target : str
         Column to predict, known for every row. With `event` it is a time, positive, in any unit
-        that all sites share.
+        that all sites share. It may be left to the mapping.
+    mapping : Mapping or path of its file, optional
+        How the table's columns, codes and units become the federation's features. It may name
+        target, event, patient, categories and ranges, which are then not given here.
     event : str, optional
         Column that tells whether the time ended in the event: 1, or was censored: 0. No feature.
     test_size : float
@@ -115,6 +116,7 @@ class Site:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> frame = pd.DataFrame({"age": [41.0, 52.0, 63.0, 74.0], "died": [0, 0, 1, 1]})
     >>> Site("mercy", frame, target="died", test_size=0.5)
     Site('mercy', 2 training rows, 2 held out, 1 feature)
@@ -123,9 +125,10 @@ class Site:
     def __init__(
         self,
         name: str,
-        data: pd.DataFrame | str | Path,
+        data: Data,
         *,
-        target: str,
+        target: str | None = None,
+        mapping: SiteMapping | str | Path | None = None,
         event: str | None = None,
         test_size: float = 0.2,
         seed: int = 0,
@@ -155,20 +158,23 @@ class Site:
         self.policy = policy or Policy()
         self.simulated = home is None if simulated is None else simulated
         self.source = source
-        holding = read_holding(
+        table = declared_table(
             name,
             data,
+            mapping=mapping,
             target=target,
             event=event,
             patient=patient,
-            consented=consent is not None,
-            test_size=test_size,
-            seed=seed,
-            categories=categories or {},
-            ranges=ranges or {},
+            categories=categories,
+            ranges=ranges,
         )
+        holding = read_holding(
+            name, table, consented=consent is not None, test_size=test_size, seed=seed
+        )
+        self._mapping_report = table.report
         self._schema, self._rows = holding.schema, holding.rows
         self._card = {split: len(rows) for split, rows in holding.rows.items()}
+        self._card["all"] = sum(self._card.values())
         self._store = Store(None if home is None else Path(home), name)
         self._sums = SecureSums(
             name, self._store.identity, self._store, self.policy, simulated=self.simulated
@@ -177,19 +183,18 @@ class Site:
         self._patients: Patients | None = None
         if holding.patients is not None:
             self._patients = Patients(self._store, holding.patients, consent)
-        self._narrowing, self._fitting = Narrowing(), Fitting(self._schema)
+        pseudonyms = None if self._patients is None else self._patients.rows
+        identities = Identities(self._store.identity.secret, self._rows, pseudonyms)
+        self._told = Told(self._store, identities)
+        self._computing = Computing(name, self._told, simulated=self.simulated)
+        self._fitting = Fitting(self._schema)
         if keep:
             kept = Kept.of(
-                read_table(data, name),
+                table,
                 name=name,
-                target=target,
-                event=event,
                 test_size=test_size,
                 seed=seed,
                 policy=self.policy,
-                categories={k: tuple(v) for k, v in (categories or {}).items()},
-                ranges={k: tuple(v) for k, v in (ranges or {}).items()},
-                patient=patient,
                 authorizations=None if consent is None else consent.authorizations,
                 source=source,
                 simulated=self.simulated,
@@ -219,7 +224,7 @@ class Site:
         kept = Kept.read(Path(home), key)
         return cls(
             kept.name,
-            kept.frame,
+            kept.mapped,
             target=kept.target,
             event=kept.event,
             test_size=kept.test_size,
@@ -240,6 +245,11 @@ class Site:
             f"Site({self.name!r}, {self._card['train']} training rows, "
             f"{self._card['test']} held out, {columns} feature{'s' * (columns != 1)})"
         )
+
+    @property
+    def mapping_report(self) -> MappingReport | None:
+        """What the mapping made of the rows, in exact counts, for the site's own eyes."""
+        return self._mapping_report
 
     @property
     def ledger(self) -> Ledger:
@@ -417,6 +427,8 @@ class Site:
             source = f"{source}, shared"
         if event is None:
             check_single_rows(query, self.policy)
+            if not hidden:
+                check_parameters(query, cohort, self.policy)
         if not request.rehearsal:
             check_reveal(request, self.policy, hidden=hidden)
         self.ledger.debit(
@@ -450,11 +462,17 @@ class Site:
             if asked is request:
                 return self._answer(request, event, cohort), None
             masks = asked is not None and not asked.rehearsal
-            answer = self._answer(asked, event, cohort) if asked is not None and masks else None
+            answer = (
+                self._answer(asked, event, cohort, hidden=True)
+                if asked is not None and masks
+                else None
+            )
             rows = 0 if cohort is None else cohort.rows
             return self._sums.take(request, answer, rows), None
         except SecureSumError as error:
             return None, Refusal("secure", error.rule, error.came, error.remedy)
+        except WithheldError:
+            raise
         # Whatever it is, its text may quote a row: only the name of its class leaves.
         except Exception as error:
             return None, Refusal(
@@ -464,32 +482,23 @@ class Site:
                 "Ask the site; its text stays there since it may quote rows.",
             )
 
-    def _answer(self, request: Request, event: Event | None, cohort: Cohort | None) -> Answer:
+    def _answer(
+        self,
+        request: Request,
+        event: Event | None,
+        cohort: Cohort | None,
+        *,
+        hidden: bool = False,
+    ) -> Answer:
         if isinstance(request.query, Describe):
             return self._describe()
         if isinstance(request.query, ReadLedger):
             return self.ledger.statement(self.policy)
         if isinstance(request.query, ReadAuditHead):
             return self.audit.head_at(request.query.at)
-        context = Context((request.seed, request.round, self.name))
-        privacy = request.privacy
-        if event is not None and not isinstance(privacy, SiteDP):
-            use = f"noise of {type(request.query).__name__}"
-            seeded = teaching_noise(context.random(use))
-            context.privacy = privacy
-            context.noise_multiplier = event.noise_multiplier
-            context.noise = seeded if self.simulated else system_noise
-            if event.mechanism == "concentrated":
-                # Its share of the noise is added to the whole numbers that are masked.
-                context.noise = _none_yet
-            context.secret = not self.simulated
-            context.allowed = event.count
-        asked, kept = asked_schema(request.query), None if cohort is None else cohort.kept
-        rows = self._narrowing.rows(self._rows, request.query.split, asked, kept)
-        with one_thread(), aside():
-            answer = request.query.compute(rows, context)
-        context.close()
-        return bounded(answer, privacy) if isinstance(privacy, SiteDP) else answer
+        return self._computing.answer(
+            request, self._rows, self.policy, event, cohort, hidden=hidden
+        )
 
     def _describe(self) -> Description:
         return Description(
@@ -513,7 +522,3 @@ class Site:
             return self._card[split]
         purposes = self.policy.purposes or PURPOSES
         return max((self._patients.cohort(split, each).rows for each in purposes), default=0)
-
-
-def _none_yet(values: Array, scale: float) -> Array:
-    return values

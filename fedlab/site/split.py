@@ -8,7 +8,7 @@ import pandas as pd
 from fedlab.core.seeds import generator
 from fedlab.errors import DataError
 
-__all__ = ["split_rows"]
+__all__ = ["Indices", "split_rows"]
 
 Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
 

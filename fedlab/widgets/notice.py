@@ -46,12 +46,12 @@ class Notice:
         self._status.value = f'<div role="status" class="fedlab-quiet">{as_html(text)}</div>'
         self._error.value = ""
 
-    def complain(self, error: Exception) -> None:
+    def complain(self, error: Exception, kept: str = "finished rounds are kept") -> None:
         """Show an error in words; what was not foreseen also goes to the kernel's log."""
         if not isinstance(error, FedlabError):
             # Not to stderr, which a notebook shows and saves: a foreign error may quote a row.
             get_logger().error("fedlab workbench", exc_info=error)
-        self.say("Stopped by an error; finished rounds are kept.")
+        self.say(f"Stopped by an error; {kept}.")
         words = as_html(in_words(error))
         self._error.value = (
             f'<div role="alert" class="fedlab-error tex2jax_ignore mathjax_ignore">{words}</div>'
