@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
@@ -20,12 +20,11 @@ from fedlab.core.foreign import Feed, Plan, Seen
 from fedlab.core.foreign_outputs import NoShapeError, StrangeFileError, as_numbers
 from fedlab.core.foreign_trees import trees_are_sound
 from fedlab.core.parameters import Array
+from fedlab.core.skops_archive import DESCRIPTION, LOWEST_PROTOCOL, nodes
 
 __all__ = ["METHODS", "is_let_through", "open_estimator"]
 
 METHODS = ("predict_proba", "decision_function", "predict")
-DESCRIPTION = "schema.json"
-LOWEST_PROTOCOL = 2
 MOST_MEMBERS = 20_000
 MOST_BYTES = 1 << 30
 LOADERS = {
@@ -184,10 +183,9 @@ def _check_archive(file: bytes) -> None:
     for name in sorted(names - {DESCRIPTION}):
         _check_array(archive.read(name))
     description = json.loads(archive.read(DESCRIPTION))
-    # A lower protocol would bring back the loaders of older versions.
     if description.get("protocol", 0) < LOWEST_PROTOCOL:
         raise StrangeFileError("a protocol of skops before 2")
-    for node in _nodes(description):
+    for node in nodes(description):
         if not is_let_through(node):
             kind = f"{node.get('__module__')}.{node.get('__class__')}"
             raise StrangeFileError(f"the type {kind[:80]!r}")
@@ -201,14 +199,3 @@ def _check_array(data: bytes) -> None:
     shape, _, dtype = np.lib.format.read_array_header_1_0(file)
     if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - file.tell():
         raise StrangeFileError("an array that does not fill its shape")
-
-
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        if "__loader__" in value or "__class__" in value:
-            yield value
-        for inner in value.values():
-            yield from _nodes(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _nodes(inner)

@@ -10,12 +10,12 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 
+from fedlab.core.skops_archive import DESCRIPTION, LOWEST_PROTOCOL, nodes
 from fedlab.errors import ExportError
 from fedlab.export.known import TRUSTED, is_known
 from fedlab.export.sound_parts import is_sound
@@ -25,11 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["dump_estimator", "load_estimator", "packed"]
 
-DESCRIPTION = "schema.json"
 MOST_MEMBERS = 1000
 EPOCH = (1980, 1, 1, 0, 0, 0)
 KINDS = "biufU"
-LOWEST_PROTOCOL = 2
 
 
 def dump_estimator(model: Fitted) -> bytes:
@@ -56,7 +54,7 @@ def packed(model: Any) -> bytes:
     description = json.loads(written.read(DESCRIPTION))
     members: dict[str, bytes] = {}
     numbers: dict[str, str] = {}
-    for node in _nodes(description):
+    for node in nodes(description):
         node.pop("__id__", None)
         if "file" in node:
             name = numbers.setdefault(node["file"], f"{len(numbers)}.npy")
@@ -122,10 +120,9 @@ def _check_archive(data: bytes) -> None:
     for name in names - {DESCRIPTION}:
         _check_array(archive.read(name), name)
     description = json.loads(archive.read(DESCRIPTION))
-    # A lower protocol would bring back the loaders of older versions.
     if description.get("protocol", 0) < LOWEST_PROTOCOL:
         raise _refusal("a protocol of skops that fedlab never wrote")
-    for node in _nodes(description):
+    for node in nodes(description):
         if not is_known(node):
             kind = f"{node.get('__module__')}.{node.get('__class__')}"
             raise _refusal(f"the type {kind[:80]!r}")
@@ -139,17 +136,6 @@ def _check_array(data: bytes, name: str) -> None:
     shape, _, dtype = np.lib.format.read_array_header_1_0(file)
     if dtype.kind not in KINDS or math.prod(shape) * dtype.itemsize != len(data) - file.tell():
         raise _refusal(f"an array that does not fill its shape as {name!r}")
-
-
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        if "__loader__" in value or "__class__" in value:
-            yield value
-        for inner in value.values():
-            yield from _nodes(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _nodes(inner)
 
 
 def _refusal(came: str) -> ExportError:

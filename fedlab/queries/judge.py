@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -101,6 +102,11 @@ class Judging(Query, msgspec.Struct, frozen=True, kw_only=True):
     def n_groups(self) -> int:
         """Of the answer."""
         return groups_of(self.factors)
+
+    @property
+    def sensitivity(self) -> float:
+        """Of counts: a record is in one cell of everybody, and in one for each factor."""
+        return math.sqrt(1 + len(self.factors))
 
     def predicted(self, rows: Rows, kept: Flags, context: Context) -> Array:
         """What the model says of the rows that are kept, ``(n_kept, width)``.

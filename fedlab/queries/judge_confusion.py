@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 import numpy as np
 
@@ -78,13 +76,9 @@ class JudgeConfusion(Judging, msgspec.Struct, frozen=True, tag=True, kw_only=Tru
         for grouping in self.groupings(rows, kept):
             inside = grouping.levels >= 0
             np.add.at(counts, (grouping.first + grouping.levels[inside], codes[inside]), 1.0)
-        noisy = context.release(counts.reshape(self.shape), sensitivity=self._sensitivity)
+        noisy = context.release(counts.reshape(self.shape), sensitivity=self.sensitivity)
         ones = np.ones(self.n_groups)
         return Confusion(noisy, np.ones(self.shape), noisy.sum(axis=(1, 2)), ones)
-
-    @property
-    def _sensitivity(self) -> float:
-        return math.sqrt(1 + len(self.factors))
 
     def releases(self, n_rows: int) -> Releases | None:
         """One noisy table."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 import numpy as np
 
@@ -179,13 +177,9 @@ class JudgeScores(Judging, msgspec.Struct, frozen=True, tag=True, kw_only=True):
             inside = grouping.levels >= 0
             places = grouping.first + grouping.levels[inside]
             np.add.at(counts, (places, classes[inside], bins[inside]), 1.0)
-        noisy = context.release(counts, sensitivity=self._sensitivity)
+        noisy = context.release(counts, sensitivity=self.sensitivity)
         ones = np.ones(self.n_groups)
         return ScoreTable(noisy, noisy, noisy.sum(axis=(1, 2)), ones, np.ones((self.n_groups, 2)))
-
-    @property
-    def _sensitivity(self) -> float:
-        return math.sqrt(1 + len(self.factors))
 
     def releases(self, n_rows: int) -> Releases | None:
         """One noisy table."""
