@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from fedlab.asking import Questions
-from fedlab.asking.asked import By, Where
+from fedlab.asking.naming import By, Where
 from fedlab.coordinator import Coordinator
 from fedlab.core.model import Model
 from fedlab.core.preprocess import Preprocess

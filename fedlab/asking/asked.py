@@ -10,16 +10,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fedlab.asking.bench import Bench
-from fedlab.asking.naming import (
-    By,
-    Where,
-    column_of,
-    conditions,
-    factors,
-    flag_values,
-    listed,
-    names_read,
-)
 from fedlab.errors import PrivacyError, TrainingError
 from fedlab.privacy import RecordDP
 from fedlab.queries import Query, Reply
@@ -28,22 +18,7 @@ from fedlab.secure_sum import SecureCoordinator
 if TYPE_CHECKING:
     from fedlab.secure_sum import SecureSum
 
-__all__ = [
-    "By",
-    "How",
-    "Replies",
-    "Where",
-    "ask",
-    "column_of",
-    "conditions",
-    "factors",
-    "flag_values",
-    "listed",
-    "names_read",
-    "new_run",
-    "partly",
-    "together",
-]
+__all__ = ["How", "Replies", "ask", "new_run", "partly", "together"]
 
 LOST_IN_TIME = ("keys", "shares", "masked values")
 """Steps of a secure sum at which a site that is gone has given nothing to it."""

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from fedlab.asking.asked import How, Replies, ask, flag_values, names_read
+from fedlab.asking.asked import How, Replies, ask
 from fedlab.asking.bench import Bench
 from fedlab.asking.lines import lines_of, states
+from fedlab.asking.naming import flag_values, names_read
 from fedlab.core.parameters import Array
 from fedlab.core.schema import Column
 from fedlab.queries.group_counts import CountTables, GroupCounts, shape_of

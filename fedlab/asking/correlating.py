@@ -11,19 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtr
 
-from fedlab.asking.asked import (
-    How,
-    Replies,
-    Where,
-    ask,
-    column_of,
-    conditions,
-    listed,
-    names_read,
-    new_run,
-)
+from fedlab.asking.asked import How, Replies, ask, new_run
 from fedlab.asking.bench import Bench
 from fedlab.asking.lines import lines_of, privacy_note, suppression_note
+from fedlab.asking.naming import Where, column_of, conditions, listed, names_read
 from fedlab.asking.printed import frame_text, with_p_values
 from fedlab.asking.survival_asked import check_level
 from fedlab.core.parameters import Array

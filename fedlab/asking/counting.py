@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from fedlab.asking.asked import By, How, Where, ask, conditions, factors, names_read
+from fedlab.asking.asked import How, ask
 from fedlab.asking.bench import Bench
 from fedlab.asking.labels import group_names, level_names
 from fedlab.asking.lines import ALL_SITES, Line, added, lines_of, states
-from fedlab.asking.naming import not_counted
+from fedlab.asking.naming import By, Where, conditions, factors, names_read, not_counted
 from fedlab.asking.printed import PaperRow, Printed, amount
 from fedlab.asking.result import Result
 from fedlab.core.parameters import Array

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from fedlab.asking.asked import By, How, Where, factors
+from fedlab.asking.asked import How
 from fedlab.asking.bench import Bench
 from fedlab.asking.counting import cells_frame, count_cells, total_of
 from fedlab.asking.labels import level_names
 from fedlab.asking.lines import ALL_SITES, Line, states
-from fedlab.asking.naming import not_counted
+from fedlab.asking.naming import By, Where, factors, not_counted
 from fedlab.asking.printed import NOTHING, PaperRow, Printed, amount, p_text
 from fedlab.asking.result import Result
 from fedlab.asking.testing_tables import chi_square

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from fedlab.asking.asked import How, Where, ask, conditions, names_read
+from fedlab.asking.asked import How, ask
 from fedlab.asking.bench import Bench
 from fedlab.asking.describing import chosen_columns, describe
 from fedlab.asking.lines import ALL_SITES, lines_of
+from fedlab.asking.naming import Where, conditions, names_read
 from fedlab.asking.printed import NOTHING, SUPPRESSED, PaperRow, Printed
 from fedlab.asking.quality_findings import (
     MISSING,

@@ -8,25 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from fedlab.asking.asked import (
-    By,
-    How,
-    Replies,
-    Where,
-    column_of,
-    conditions,
-    factors,
-    flag_values,
-    listed,
-    new_run,
-    partly,
-    together,
-)
+from fedlab.asking.asked import How, Replies, new_run, partly, together
 from fedlab.asking.bench import Bench
 from fedlab.asking.categories import ask_shares
 from fedlab.asking.described import category_frames, edges_of, number_frames
 from fedlab.asking.lines import ALL_SITES, lines_of
 from fedlab.asking.moments import ask_moments
+from fedlab.asking.naming import By, Where, column_of, conditions, factors, flag_values, listed
 from fedlab.asking.printed import (
     NOTHING,
     SUPPRESSED,

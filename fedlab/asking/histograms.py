@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fedlab.asking.asked import By, How, Where, factors
+from fedlab.asking.asked import How
 from fedlab.asking.bench import Bench
 from fedlab.asking.counting import cells_frame, count_cells
 from fedlab.asking.labels import level_names, span
 from fedlab.asking.lines import ALL_SITES
+from fedlab.asking.naming import By, Where, factors
 from fedlab.asking.printed import PaperRow, Printed, amount
 from fedlab.asking.ranges import closed, even_edges, given_edges, number_of, range_of
 from fedlab.asking.result import Result

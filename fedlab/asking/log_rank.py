@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
-from fedlab.asking.asked import By, How, Where
+from fedlab.asking.asked import How
 from fedlab.asking.bench import Bench
 from fedlab.asking.leaving import Leaving, Steps, steps_of
+from fedlab.asking.naming import By, Where
 from fedlab.asking.printed import frame_text
 from fedlab.asking.survival_asked import SurvivalAsked, ask_survival
 from fedlab.core.parameters import Array

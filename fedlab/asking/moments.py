@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from fedlab.asking.asked import How, Replies, ask, names_read
+from fedlab.asking.asked import How, Replies, ask
 from fedlab.asking.bench import Bench
 from fedlab.asking.lines import Line, lines_of, states
+from fedlab.asking.naming import names_read
 from fedlab.core.parameters import Array
 from fedlab.core.schema import Column
 from fedlab.errors import PrivacyError

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fedlab.asking.asked import By, How, Replies, Where, ask, conditions, factors, names_read
+from fedlab.asking.asked import How, Replies, ask
 from fedlab.asking.bench import Bench
 from fedlab.asking.labels import group_names
 from fedlab.asking.lines import ALL_SITES, Line, lines_of, states
-from fedlab.asking.naming import as_number, as_plain
+from fedlab.asking.naming import By, Where, as_number, as_plain, conditions, factors, names_read
 from fedlab.asking.printed import NOTHING, SUPPRESSED, PaperRow, Printed, median_text
 from fedlab.asking.ranges import closed, even_edges, number_of, range_of
 from fedlab.asking.result import Result

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fedlab.asking.asked import By, How, Where
+from fedlab.asking.asked import How
 from fedlab.asking.bench import Bench
+from fedlab.asking.naming import By, Where
 from fedlab.privacy import RecordDP
 
 if TYPE_CHECKING:

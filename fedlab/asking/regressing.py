@@ -10,8 +10,9 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from fedlab.asking.asked import How, Where, ask, conditions, listed, names_read, new_run
+from fedlab.asking.asked import How, ask, new_run
 from fedlab.asking.bench import Bench
+from fedlab.asking.naming import Where, conditions, listed, names_read
 from fedlab.asking.survival_asked import check_level
 from fedlab.coordinator import Coordinator, Listener
 from fedlab.core.linear import Linear

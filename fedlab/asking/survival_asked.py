@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedlab.asking.asked import By, How, Replies, Where, ask, conditions, factors, names_read
+from fedlab.asking.asked import How, Replies, ask
 from fedlab.asking.bench import Bench
 from fedlab.asking.labels import level_names
 from fedlab.asking.leaving import Leaving, leaving_of
+from fedlab.asking.naming import By, Where, conditions, factors, names_read
 from fedlab.errors import DataError, TrainingError
 from fedlab.queries.groups import Factor, schema_of
 from fedlab.queries.survival_counts import CountSurvival, SurvivalCounts

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from fedlab.asking.asked import By, How, Where, column_of, conditions, factors, new_run
+from fedlab.asking.asked import How, new_run
 from fedlab.asking.bench import Bench
 from fedlab.asking.labels import level_names
 from fedlab.asking.lines import ALL_SITES, privacy_note, suppression_note
 from fedlab.asking.moments import Moments, ask_moments
+from fedlab.asking.naming import By, Where, column_of, conditions, factors
 from fedlab.asking.printed import frame_text, with_p_values
 from fedlab.asking.survival_asked import called, check_level
 from fedlab.displays.tables import to_html

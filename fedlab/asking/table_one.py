@@ -9,25 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from fedlab.asking.asked import (
-    By,
-    How,
-    Where,
-    conditions,
-    factors,
-    flag_values,
-    listed,
-    new_run,
-    partly,
-    together,
-)
+from fedlab.asking.asked import How, new_run, partly, together
 from fedlab.asking.bench import Bench
 from fedlab.asking.categories import Shares, Table, ask_shares, levels_of
 from fedlab.asking.describing import chosen_columns
 from fedlab.asking.labels import level_names
 from fedlab.asking.lines import added, lines_of
 from fedlab.asking.moments import ask_moments
-from fedlab.asking.naming import not_counted
+from fedlab.asking.naming import By, Where, conditions, factors, flag_values, listed, not_counted
 from fedlab.asking.one_columns import Block, category_block, median_block, number_block
 from fedlab.asking.printed import (
     PaperRow,

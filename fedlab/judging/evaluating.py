@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from fedlab.asking.asked import By, Where, conditions, factors
+from fedlab.asking.naming import By, Where, conditions, factors
 from fedlab.core.child import inspect_model
 from fedlab.core.foreign import ModelLimits, Seen
 from fedlab.errors import DataError, PrivacyError
